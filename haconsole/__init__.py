@@ -1,0 +1,1 @@
+"""haconsole: a terminal console for highly available pairs of squid proxies."""

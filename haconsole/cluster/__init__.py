@@ -1,0 +1,1 @@
+"""What we conclude: reduce, picture, timers, forecast, rules. Pure; time is an input."""

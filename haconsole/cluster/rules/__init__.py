@@ -1,0 +1,1 @@
+"""Findings as pure rules, one family a file."""

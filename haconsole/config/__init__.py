@@ -1,0 +1,1 @@
+"""The configuration file: pydantic models, loading, all problems at once."""

@@ -1,0 +1,1 @@
+"""An embedded cluster behind a real SSH server on loopback."""

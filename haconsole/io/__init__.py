@@ -1,0 +1,1 @@
+"""The only doors out: SSH, HTTP probes, files, capture, the clock. `io.ports` says what they offer."""

@@ -1,0 +1,99 @@
+"""What the runtime needs from the outside, as protocols. `io` implements them; tests fake them.
+
+No implementation here, and nothing here imports one: the parts are put together in
+`runtime.assemble` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from haconsole.model.problems import Problem
+from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
+from haconsole.model.events import ClientResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """Output of one remote command. `exit_status` None: it did not end normally (signal, link)."""
+
+    stdout: bytes
+    stderr: bytes
+    exit_status: int | None
+    truncated: bool
+    """More than `limit` bytes came; the rest was thrown away and the command ended."""
+
+
+class Stream(Protocol):
+    """A long-lived remote command."""
+
+    async def read(self) -> bytes:
+        """The next block of standard output, at most 64 KiB; b"" at its end.
+
+        Raises: ProblemError (LINK_LOST) when the connection died.
+        """
+
+    async def write(self, data: bytes) -> None:
+        """Send to the command's standard input. Raises: ProblemError (LINK_LOST)."""
+
+    async def stop(self) -> None:
+        """End the command: TERM, then close. Bounded to 2 s; never raises."""
+
+
+class Connection(Protocol):
+    """One SSH connection to one node; every use of the node goes through it."""
+
+    async def run(self, command: str, *, stdin: bytes = b"", limit: int, timeout_s: float) -> RunResult:
+        """Run `command` (one string for the login shell) to its end.
+
+        limit: bytes of stdout kept; stderr is kept to 64 KiB.
+        Raises: ProblemError: COMMAND_TIMED_OUT (the command was told to end), LINK_LOST,
+            PROTOCOL (the node refuses more sessions).
+        """
+
+    async def stream(self, command: str) -> Stream:
+        """Start a long-lived command. Standard error is thrown away. Raises: as `run`."""
+
+    async def exchange(self, host: str, port: int, request: bytes, *, limit: int, timeout_s: float) -> bytes:
+        """Connect from the node to host:port, send, and return what came until the end.
+
+        Raises: ProblemError: CONNECTION_REFUSED (also: forwarding not allowed), TIMED_OUT, LINK_LOST.
+        """
+
+    async def wait_lost(self) -> Problem:
+        """Return when the connection is gone, with the reason."""
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a word to the node; safe to call twice."""
+
+
+class Connector(Protocol):
+    """Opens connections."""
+
+    async def connect(self, node: NodeSpec) -> Connection:
+        """Raises: ProblemError with a kind and a remedy that tells the operator the line to run."""
+
+    async def close(self) -> None:
+        """Drop what is shared between connections (jump hosts); never raises."""
+
+
+class ClientProbe(Protocol):
+    """A client of the proxy."""
+
+    async def probe(self, cluster: ClusterSpec, vip: IpAddress) -> ClientResult:
+        """One request through one VIP. Every failure is a value; bounded in time."""
+
+
+class Prompter(Protocol):
+    """Asks the operator for a secret. The answer is used once and not kept."""
+
+    async def ask(self, node: str, prompt: str, *, echo: bool) -> str | None:
+        """None: the operator does not answer, or there is nobody to ask."""
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> float:
+        """Seconds since the epoch; never runs backwards within this process."""

@@ -1,0 +1,333 @@
+"""What one look at a node found: the values that parsers make from command output.
+
+A field that the output did not tell is None. None never means "no" or "zero".
+Names follow keepalived.conf(5), ip-address(8), systemctl(1) and squid's cache manager.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from ipaddress import IPv4Interface, IPv6Interface
+
+from haconsole.model.spec import IpAddress
+
+IpInterface = IPv4Interface | IPv6Interface
+"""An address with its prefix."""
+
+
+class VrrpState(Enum):
+    """State of a VRRP instance as keepalived names it."""
+
+    INIT = "INIT"
+    BACKUP = "BACKUP"
+    MASTER = "MASTER"
+    FAULT = "FAULT"
+
+
+class StateSource(Enum):
+    """Where an instance's state was learned, best first."""
+
+    DUMP = "dump"
+    LOG = "log"
+    ADDRESSES = "addresses"
+
+
+# --- kernel -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A network interface. `up`: administratively (IFF_UP); `carrier`: IFF_LOWER_UP."""
+
+    name: str
+    up: bool
+    carrier: bool
+    mac: str | None = None
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """One address on an interface."""
+
+    interface: str
+    address: IpInterface
+    label: str | None = None
+    """IPv4 label when it differs from the interface's name (`eth0:1`)."""
+    scope: str = "global"
+    tentative: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelReading:
+    """Interfaces and addresses, the whole of one node, from `ip -o link` and `ip -o addr`."""
+
+    links: Mapping[str, Link]
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressAdded:
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressRemoved:
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged:
+    link: Link
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkRemoved:
+    name: str
+
+
+KernelChange = AddressAdded | AddressRemoved | LinkChanged | LinkRemoved
+"""One line of `ip -o monitor link address`."""
+
+
+# --- systemd ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitReading:
+    """One unit from `systemctl show`. `loaded` False: systemd does not know the unit."""
+
+    name: str
+    loaded: bool
+    active: bool
+    active_state: str
+    sub_state: str
+    enabled: bool | None
+    """Started at boot (UnitFileState enabled, enabled-runtime, static, alias...); None: not told."""
+    since_uptime_s: float | None
+    """Seconds since the node's boot when it became active (or inactive); None: never or not told."""
+    main_pid: int | None = None
+    restarts: int | None = None
+    restart: str | None = None
+    """`Restart=` of the unit: `no`, `on-failure`, `always`..."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitsReading:
+    """The units of interest by name (without `.service`), and the node's uptime at the reading."""
+
+    units: Mapping[str, UnitReading]
+    uptime_s: float | None
+
+
+# --- keepalived -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedInterface:
+    name: str
+    up: bool | None
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedScript:
+    name: str
+    ok: bool | None
+    weight: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedFile:
+    name: str
+    value: int | None
+    weight: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceReading:
+    """One `vrrp_instance` as the daemon's dump tells it (keepalived 1.3.5 to 2.4)."""
+
+    name: str
+    vrid: int
+    interface: str
+    state: VrrpState | None
+    version: int | None = None
+    """VRRP version, 2 or 3."""
+    priority: int | None = None
+    effective_priority: int | None = None
+    """None where the daemon does not tell it (1.3.5)."""
+    advert_interval_s: float | None = None
+    preempt: bool | None = None
+    preempt_delay_s: float | None = None
+    source_address: IpAddress | None = None
+    master_address: IpAddress | None = None
+    """The master that this backup hears; None unless BACKUP."""
+    master_priority: int | None = None
+    vips: tuple[IpInterface, ...] = ()
+    last_transition_node_s: float | None = None
+    """Seconds since the epoch on the node's clock."""
+    unicast: bool | None = None
+    unicast_peers: tuple[IpAddress, ...] = ()
+    auth_type: str | None = None
+    sync_group: str | None = None
+    tracked_interfaces: tuple[TrackedInterface, ...] = ()
+    tracked_scripts: tuple[TrackedScript, ...] = ()
+    tracked_files: tuple[TrackedFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonReading:
+    """keepalived's own word: one dump. `kind` is `DATA` or `JSON`."""
+
+    kind: str
+    instances: tuple[InstanceReading, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeepalivedVersion:
+    """From `keepalived -v`. `features`: words of `Config options:` (JSON, VRRP_AUTH...)."""
+
+    major: int
+    minor: int
+    patch: int
+    features: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return f"{self.major}.{self.minor}.{self.patch}"
+
+    @property
+    def triple(self) -> tuple[int, int, int]:
+        return (self.major, self.minor, self.patch)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigTest:
+    """Verdict of `keepalived -t`. `ok` None: could not be told (no -t in 1.3.5, timed out)."""
+
+    ok: bool | None
+    messages: tuple[str, ...] = ()
+    """keepalived's words, duplicates removed."""
+    why_unknown: str | None = None
+
+
+class LogFactKind(Enum):
+    """What a keepalived log line tells, in one word."""
+
+    STATE = "state"
+    """An instance changed state: `state`."""
+    INTERFACE = "interface"
+    """A link changed: `subject`, `up`."""
+    SCRIPT = "script"
+    """A script's verdict changed: `subject`, `up`."""
+    PRIORITY = "priority"
+    """Effective priority of an instance changed: `value`."""
+    STARTED = "started"
+    STOPPED = "stopped"
+    RELOADED = "reloaded"
+    DUMPED = "dumped"
+    """The daemon says that it wrote a dump: noise made by consoles like this one."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogFact:
+    """The meaning of one keepalived line; vocabulary by version in KEEPALIVED 1.2."""
+
+    kind: LogFactKind
+    instance: str | None = None
+    state: VrrpState | None = None
+    subject: str | None = None
+    up: bool | None = None
+    value: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line from the journal or from a syslog file, cleaned of control characters."""
+
+    program: str
+    """`keepalived`, `squid`, `systemd`; for keepalived `ident` has the child's name."""
+    ident: str
+    text: str
+    node_time_s: float | None
+    """On the node's clock; None where the line has no usable time."""
+    time_precision_s: float = 1e-6
+    """1.0 for syslog's classic time stamps."""
+    trusted: bool = True
+    """The journal vouches for the sender (_COMM, _UID=0); a syslog file never does."""
+    pid: int | None = None
+    fact: LogFact | None = None
+
+
+# --- squid ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """A listening TCP socket. `address` None: any (`0.0.0.0`, `*`, `[::]`)."""
+
+    address: IpAddress | None
+    port: int
+    text: str
+    """As it is shown: `0.0.0.0:3128`, `[::]:3128`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SquidCounters:
+    """Monotonic counters of squid's cache manager, and when they were read."""
+
+    client_requests: int | None = None
+    client_hits: int | None = None
+    client_errors: int | None = None
+    clients: int | None = None
+    """Client addresses that squid accounts for (mgr:info); None: not told."""
+    requests_per_s: float | None = None
+    """Squid's own average, over the last five minutes or since start (mgr:info, mgr:5min)."""
+    hit_ratio: float | None = None
+    """0..1, of requests, squid's own five-minute figure."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SquidReading:
+    """squid as it looks from its own node. `check_ok` None: `squid -k check` told nothing."""
+
+    check_ok: bool | None
+    check_text: str = ""
+    listening: tuple[Listener, ...] | None = None
+    """Listening sockets on squid's port; None: not readable. Empty: nobody listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionsReading:
+    """Programs on the node. None: not installed or not readable."""
+
+    keepalived: KeepalivedVersion | None = None
+    squid: str | None = None
+    systemd: int | None = None
+    kernel: str | None = None
+
+
+class Rights(Enum):
+    """What the login may do."""
+
+    ROOT = "root"
+    SUDO = "sudo"
+    """Not root, and sudo is configured: each privileged command tries `sudo -n`."""
+    PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityReading:
+    """Who we are on the node and what the node has."""
+
+    user: str
+    uid: int
+    groups: frozenset[str]
+    hostname: str
+    rights: Rights
+    boot_id: str | None = None
+    tools: Mapping[str, bool] = field(default_factory=dict)
+    """Program name -> found in the path that haconsole sets."""

@@ -1,0 +1,1 @@
+"""Guards, actions and drills as pure plans and state machines."""

@@ -1,0 +1,1 @@
+"""The full-screen console: state -> what to show; no I/O, no decisions."""

@@ -1,0 +1,1 @@
+"""VRRP, ARP and pcap bytes <-> values (sans-I/O)."""
