@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from haconsole.model.events import ClientResult
 from haconsole.model.problems import Problem
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
-from haconsole.model.events import ClientResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,7 +48,7 @@ class Statement:
         return next(self.children(keyword), None)
 
 
-SECRET = "(secret)"
+SECRET = "(secret)"  # noqa: S105 - the sign for a password, not one
 """Stands where a password was."""
 
 

@@ -53,6 +53,8 @@ _PERMANENT = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
+    """One problem, ready to be shown."""
+
     kind: ProblemKind
     summary: str
     remedy: str | None = None

@@ -70,21 +70,29 @@ class KernelReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressAdded:
+    """An address appeared, or one that was there was announced again."""
+
     address: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressRemoved:
+    """An address is gone."""
+
     address: Address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkChanged:
+    """A link as it is now."""
+
     link: Link
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRemoved:
+    """A link is gone from the system."""
+
     name: str
 
 
@@ -127,6 +135,8 @@ class UnitsReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedInterface:
+    """`track_interface` entry; `up` None: the dump does not tell."""
+
     name: str
     up: bool | None
     weight: int = 0
@@ -134,6 +144,8 @@ class TrackedInterface:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedScript:
+    """`track_script` entry; `ok` None: no result yet, or not told."""
+
     name: str
     ok: bool | None
     weight: int = 0
@@ -141,6 +153,8 @@ class TrackedScript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackedFile:
+    """`track_file` entry; `value` is what the file holds."""
+
     name: str
     value: int | None
     weight: int = 1
