@@ -1,0 +1,219 @@
+"""The one string that goes over SSH: fixed shell functions, then one line per catalogue entry.
+
+Pure text in, pure values out; nothing here runs anything. The node's login shell gets
+`sh -c 'SCRIPT'`. Output is framed by markers that hold a random word which the console sends
+on standard input, so that no program's output can pass for a frame. Bounded on the node:
+`timeout` and `head -c` for each command. The demo's nodes read the same lines (`read_batch`).
+
+POSIX sh with GNU coreutils (CentOS 7 and later); tried with dash, bash and busybox ash.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from haconsole.catalogue.command import CommandSpec, Names, Root, StreamSpec, Verb
+from haconsole.model.readings import Rights
+
+SUDO: Final = ("sudo", "-n", "--")
+STDERR_LIMIT: Final = 2000
+
+_ENVIRONMENT: Final = """\
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; export PATH LC_ALL
+IFS= read -r N || exit 9
+"""
+
+# In `run`: fd 4 is the channel, fd 3 collects stderr and, last, the exit status. `tail -c` keeps the
+# end, so the status survives any flood of stderr. Output beyond the limit ends the command by SIGPIPE.
+_BATCH: Final = (
+    _ENVIRONMENT
+    + r"""exec 4>&1 </dev/null
+begin() { printf '\n@%s begin %s\n' "$N" "$1"; }
+end() { printf '\n@%s end %s\n%s\n' "$N" "$1" "$2"; }
+run() {
+ i=$1 t=$2 l=$3; shift 3; begin "$i"
+ m=$({ { timeout -k 1 "$t" "$@" 3>&- 4>&-; echo "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+ end "$i" "$m"; }
+look() { case $f in /proc/*) "$@" stat -c '%i %y %s' "$f" ;; *) stat -c '%i %y %s' "$f" ;; esac 2>/dev/null; }
+fresh() {
+ u=$1 s=$2 g=$3 f=$4; shift 4
+ if [ "$g" = old ]; then "$@" rm -f "$f" || return; fi
+ a=$(look "$@") b= n=0
+ "$@" systemctl kill --kill-who=main -s "$s" "$u" || return
+ while [ $n -lt 60 ]; do
+  c=$(look "$@")
+  if [ -n "$c" ] && [ "$c" != "$a" ]; then if [ "$c" = "$b" ]; then
+   "$@" cat "$f" | sed -e '/[Pp]assword/d' -e 's/"auth_data":"[^"]*"/"auth_data":""/g'
+   "$@" rm -f "$f" "${f%/*}/keepalived_parent.data"; return 0; fi; b=$c; fi
+  n=$((n+1)); sleep 0.05
+ done; echo 'no new dump within 3 s' >&2; return 75; }
+dump() {
+ i=$1 l=$3; shift 3; begin "$i"
+ m=$({ { fresh "$@" 3>&- 4>&-; echo "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+ end "$i" "$m"; }
+show() {
+ p=$1; shift; r=0; o=$IFS; IFS=
+ for f in $p; do IFS=$o
+  printf '\n@%s file %s\n' "$N" "$f"
+  if [ -r "$f" ]; then cat "$f" || r=$?; else "$@" cat "$f" || r=$?; fi
+ done; IFS=$o; return $r; }
+files() {
+ i=$1 l=$3; shift 3; begin "$i"
+ m=$({ { show "$@" 3>&- 4>&-; echo "$?" >&3; } 2>&3 |
+  sed -e 's/^\([[:space:]]*auth_pass[[:space:]]\{1,\}\).*/\1(secret)/' | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+ end "$i" "$m"; }
+"""
+)
+
+# Root streams cannot be signalled by the login, so they get an end of their own: a pipe whose writer
+# (`tail --pid`) lives as long as the collector. A line longer than a pipe's atomic write is cut, so
+# that no line of one stream can be torn apart by another and start anew as something else.
+_GUARD: Final = 'exec 3<&0; "$@" </dev/null 3<&- & p=$!; (cat <&3 >/dev/null; kill $p) & wait $p'
+_COLLECTOR: Final = (
+    _ENVIRONMENT
+    + r"""exec 5<&0 </dev/null
+tagged() { stdbuf -oL sed -e 's/^\(.\{3800\}\).*/\1/' -e "s/^/$t /" 2>/dev/null; echo "E $t"; }
+stream() { t=$1; shift; { "$@" 2>/dev/null 5<&- | tagged; } 5<&- & }
+rooted() { t=$1; shift; { tail --pid=$$ -f /dev/null 5<&- | "$@" 2>/dev/null 5<&- | tagged; } 5<&- & }
+beat() {
+ while [ -n "$(timeout 6 dd bs=1 count=1 2>/dev/null <&5)" ]; do printf 'T %s\n' "$(date +%s.%N)"; done
+ trap '' TERM; kill 0; }
+"""
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """What one entry gave. `status` 124: its time ran out on the node (timeout(1))."""
+
+    stdout: bytes
+    stderr: str
+    status: int
+    truncated: bool
+    files: Mapping[str, bytes]
+    """For FILES entries: file name -> content; `stdout` is then empty."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a batch, as a node reads it (the demo's do)."""
+
+    verb: Verb
+    id: str
+    timeout_s: int
+    limit: int
+    argv: tuple[str, ...]
+
+
+def privileged(spec: CommandSpec | StreamSpec, rights: Rights) -> bool:
+    """True: the entry runs under sudo for this login."""
+    return spec.root is not Root.NO and rights is Rights.SUDO
+
+
+def line(spec: CommandSpec, names: Names, rights: Rights) -> str:
+    """The shell line of one entry."""
+    argv = spec.filled(names)
+    if privileged(spec, rights):
+        # The time limit inside sudo: a login cannot end a root process from outside.
+        bounded = (*SUDO, "timeout", "-k", "1", str(spec.timeout_s), *argv)
+        argv = bounded if spec.verb is Verb.RUN else (*argv, *SUDO)
+    outer = spec.timeout_s + 2 if privileged(spec, rights) else spec.timeout_s
+    return shlex.join((spec.verb.value, spec.id, str(outer), str(spec.limit), *argv))
+
+
+def batch(specs: Sequence[CommandSpec], names: Names, rights: Rights) -> str:
+    """The command string for one SSH session that runs `specs` one after the other.
+
+    Its first line of standard input must be the marker word (`[0-9a-f]+`).
+    """
+    body = "\n".join(line(spec, names, rights) for spec in specs)
+    return f"exec sh -c {shlex.quote(_BATCH + body)}"
+
+
+def stream_line(spec: StreamSpec, names: Names, rights: Rights) -> str:
+    """The collector's line of one stream."""
+    argv = spec.filled(names)
+    if privileged(spec, rights):
+        return shlex.join(("rooted", spec.tag, *SUDO, "sh", "-c", _GUARD, "haconsole", *argv))
+    return shlex.join(("stream", spec.tag, *argv))
+
+
+def collector(specs: Sequence[StreamSpec], names: Names, rights: Rights) -> str:
+    """The command string of the collector: all streams on one channel, alive by heartbeat.
+
+    Standard input: one line (anything), then one byte at least every 5 s; six seconds without
+    one end everything. Standard output, line by line: `K ...`, `L ...`, `S ...` of the streams,
+    `T seconds` for each beat, `E tag` when a stream ended.
+    """
+    body = "\n".join([*(stream_line(spec, names, rights) for spec in specs), "beat"])
+    return f"exec sh -c {shlex.quote(_COLLECTOR + body)}"
+
+
+def read_batch(command: str) -> tuple[Line, ...] | None:
+    """The lines of a `batch` string; None if it is not one. For nodes that are not a shell."""
+    words = _script_words(command, _BATCH)
+    if words is None:
+        return None
+    return tuple(Line(verb=Verb(w[0]), id=w[1], timeout_s=int(w[2]), limit=int(w[3]), argv=tuple(w[4:])) for w in words)
+
+
+def read_collector(command: str) -> Mapping[str, tuple[str, ...]] | None:
+    """Tag -> argv of a `collector` string's streams; None if it is not one."""
+    words = _script_words(command, _COLLECTOR)
+    if words is None:
+        return None
+    return {w[1]: tuple(w[2:]) for w in words if w[0] in {"stream", "rooted"}}
+
+
+def _script_words(command: str, prelude: str) -> list[list[str]] | None:
+    try:
+        outer = shlex.split(command)
+    except ValueError:
+        return None
+    if len(outer) != 4 or outer[:3] != ["exec", "sh", "-c"] or not outer[3].startswith(prelude):
+        return None
+    return [shlex.split(text) for text in outer[3][len(prelude) :].splitlines()]
+
+
+_STATUS = re.compile(rb"(?:^|\n)(\d{1,3})$")
+
+
+def outputs(marker: str, stdout: bytes, specs: Iterable[CommandSpec]) -> dict[str, Output]:
+    """Split the output of a batch. Entries whose end never came (link lost, time out) are left out.
+
+    Never raises: bytes outside of frames are ignored, an id that was not asked for too.
+    """
+    limits = {spec.id: spec.limit for spec in specs}
+    sign = b"\n@" + marker.encode() + b" "
+    found: dict[str, Output] = {}
+    current: str | None = None
+    content: dict[str, bytes] = {}
+    body = b""
+    for part in (b"\n" + stdout).split(sign)[1:]:
+        head, _, rest = part.partition(b"\n")
+        kind, _, name = head.decode("utf-8", "replace").partition(" ")
+        if kind == "begin":
+            current, content, body = name, {}, rest
+        elif kind == "file" and current is not None:
+            content[name] = rest
+        elif kind == "end" and name == current and name in limits:
+            found[name] = _output(body, content, rest.rstrip(b"\n"), limits[name])
+            current = None
+    return found
+
+
+def _output(body: bytes, files: dict[str, bytes], meta: bytes, limit: int) -> Output:
+    status = _STATUS.search(meta)
+    text = meta[: status.start()] if status else meta
+    size = len(body) + sum(map(len, files.values()))
+    return Output(
+        stdout=body,
+        stderr=text.decode("utf-8", "replace").strip(),
+        status=int(status[1]) if status else -1,
+        truncated=size >= limit,
+        files=files,
+    )
