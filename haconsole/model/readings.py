@@ -120,6 +120,10 @@ class UnitReading:
     restarts: int | None = None
     restart: str | None = None
     """`Restart=` of the unit: `no`, `on-failure`, `always`..."""
+    private_tmp: bool = False
+    """`PrivateTmp=yes`: its /tmp is not the node's."""
+    started_uptime_s: float | None = None
+    """Seconds since boot when its main process started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
