@@ -1,0 +1,86 @@
+"""The command line: a click group whose commands are imported only when they are called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from haconsole.cli.exits import STATUS_USAGE, Exit
+from haconsole.version import __version__
+
+COMMANDS: Final = {
+    "adverts": ("haconsole.cli.adverts", "VRRP and gratuitous ARP from a capture file."),
+    "demo": ("haconsole.cli.demo", "The console on an embedded cluster: nothing to install, no root."),
+    "doctor": ("haconsole.cli.doctor", "Can each node be reached and read; what is missing and how to mend it."),
+    "status": ("haconsole.cli.status", "One picture of the clusters, and an exit code."),
+}
+"""Name -> (module, what it does). The module's `command` is the click command."""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name alone: help and completion import none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Without a command: the console on the configured clusters. Example: haconsole --cluster proxy",
+)
+@click.option("--config", "config", type=click.Path(), help="The configuration file.", metavar="FILE")
+@click.option("--cluster", "cluster", help="Only this cluster.", metavar="NAME")
+@click.option("--read-only", is_flag=True, help="No actions at all.")
+@click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")
+@click.version_option(__version__, "-V", "--version", prog_name="haconsole", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context, config: str | None, cluster: str | None, *, read_only: bool, no_color: bool) -> None:
+    """Console for highly available pairs of squid proxies under keepalived."""
+    ctx.ensure_object(dict).update(config=config, cluster=cluster, read_only=read_only, no_color=no_color)
+    if ctx.invoked_subcommand is None:
+        from haconsole.cli.console import open_console
+
+        ctx.exit(open_console(ctx))
+
+
+def run(argv: Sequence[str], obj: dict[str, object] | None = None) -> int:
+    """Run the command line `argv`; returns the exit code, never raises SystemExit."""
+    usage = STATUS_USAGE if _names_status(argv) else int(Exit.USAGE)
+    try:
+        result = cli.main(args=list(argv), prog_name="haconsole", standalone_mode=False, obj=obj)
+    except click.UsageError as error:
+        error.show()
+        return usage
+    except click.Abort:
+        return int(Exit.INTERRUPTED)
+    except KeyboardInterrupt:
+        return int(Exit.INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output left (head, a pager): not our failure, and nothing to say.
+        sys.stderr.close()
+        return int(Exit.DONE)
+    return int(result) if isinstance(result, int) else int(Exit.DONE)
+
+
+def _names_status(argv: Sequence[str]) -> bool:
+    words = [w for w in argv if not w.startswith("-")]
+    return any(w in {"status", "check"} for w in words[:3])

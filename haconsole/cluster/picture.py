@@ -1,0 +1,343 @@
+"""state + now -> what may be believed at this moment: the one input of rules, `status` and TUI.
+
+Here staleness is decided: a value that is too old, that was read before the present connection,
+or whose node does not answer is None in the picture, and `None` is unknown everywhere. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from haconsole.cluster.instances import InstancePicture, instances_of
+from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
+from haconsole.model.problems import Problem
+from haconsole.model.readings import (
+    Address,
+    ConfigTest,
+    IdentityReading,
+    KernelReading,
+    SquidCounters,
+    SquidReading,
+    UnitReading,
+    UnitsReading,
+    VersionsReading,
+    VrrpState,
+)
+from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
+from haconsole.model.state import ClockOffset, ClusterState, Known, NodeState, Occurrence, VipState
+from haconsole.parse.keepalived_conf import vrrp_instances
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How long values are believed, in seconds. Defaults suit the collector's cadences."""
+
+    silent_s: float = 7.0
+    """A link from which nothing came for this long is stale: beats come every 2 s."""
+    kernel_s: float = 45.0
+    """The stream tells changes at once; this bounds how long a lost line can mislead."""
+    units_s: float = 20.0
+    squid_s: float = 25.0
+    daemon_s: float = 90.0
+    slow_s: float = 900.0
+    """Versions, configuration: read at connection and on a slow cadence."""
+    client_s: float = 8.0
+    settle_s: float = 1.5
+    """keepalived's own hand-over has the address on both nodes, or on none, for less than this."""
+    clocks_apart_s: float = 0.5
+    """TRIAGE R81."""
+
+
+DEFAULT_POLICY: Final = Policy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodePicture:
+    """One node as it may be believed. Every optional value is None when unknown; `why` tells."""
+
+    spec: NodeSpec
+    phase: Phase
+    readable: bool
+    """Connected, and something arrived within `silent_s`."""
+    stale: bool
+    """Connected by name, but silent for too long."""
+    problem: Problem | None
+    retry_at: float | None
+    heard_at: float | None
+    age_s: float | None
+    """Seconds since anything arrived; None: never."""
+    latency_s: float | None = None
+    clock: ClockOffset | None = None
+    identity: IdentityReading | None = None
+    versions: VersionsReading | None = None
+    kernel: KernelReading | None = None
+    uptime_s: float | None = None
+    """At `now`."""
+    keepalived: UnitReading | None = None
+    squid_unit: UnitReading | None = None
+    keepalived_since: float | None = None
+    """Console clock, when the unit became active or inactive."""
+    squid_since: float | None = None
+    instances: tuple[InstancePicture, ...] | None = None
+    """None: neither dump, log nor configuration told of any."""
+    dump_at: float | None = None
+    config: ConfigReading | None = None
+    config_test: ConfigTest | None = None
+    squid: SquidReading | None = None
+    requests_per_s: float | None = None
+    clients: int | None = None
+    hit_ratio: float | None = None
+    failed: Mapping[Subject, Known[Problem]]
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    def holds(self, vip: IpAddress) -> bool | None:
+        """Does the kernel have the address; None: not known."""
+        if self.kernel is None:
+            return None
+        return any(a.address.ip == vip for a in self.kernel.addresses)
+
+    def addresses_of(self, interface: str) -> tuple[Address, ...]:
+        """Addresses on one interface; empty also when the kernel could not be read."""
+        return () if self.kernel is None else tuple(a for a in self.kernel.addresses if a.interface == interface)
+
+    def instance_of(self, vip: IpAddress) -> InstancePicture | None:
+        """The instance whose VIP list has the address."""
+        return next((i for i in self.instances or () if any(v.ip == vip for v in i.vips)), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VipPicture:
+    """Who says what about one VIP. None is unknown in every field."""
+
+    address: IpAddress
+    prefix: int | None
+    vrid: int | None
+    preferred: str | None
+    holders: tuple[str, ...] | None
+    """Readable nodes whose kernel has it, in the nodes' order; None: no node readable."""
+    unread: tuple[str, ...]
+    """Nodes whose kernel could not be asked."""
+    masters: tuple[str, ...] | None
+    """Nodes whose daemon says MASTER (dump or log); None: no daemon could be asked."""
+    advertisers: tuple[str, ...] | None
+    client: ClientProbed | None
+    """The last answer, if fresh."""
+    latencies_s: tuple[float | None, ...]
+    """Of the last probes, oldest first; None: that one failed."""
+    settled: bool
+    """False: the holders changed less than `settle_s` ago; a hand-over may be under way."""
+    since: float | None
+    """When the present holders became so, console clock."""
+    failed_since: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterPicture:
+    """Everything that may be believed of one cluster at `at`."""
+
+    spec: ClusterSpec
+    at: float
+    nodes: tuple[NodePicture, ...]
+    vips: tuple[VipPicture, ...]
+    log: tuple[Occurrence, ...]
+    policy: Policy
+
+    def node(self, name: str) -> NodePicture:
+        """The node called `name`. Raises: KeyError."""
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def instances(self) -> Iterator[tuple[NodePicture, InstancePicture]]:
+        """Every instance with its node."""
+        return ((n, i) for n in self.nodes for i in n.instances or ())
+
+
+def picture(spec: ClusterSpec, state: ClusterState, now: float, policy: Policy = DEFAULT_POLICY) -> ClusterPicture:
+    """What may be believed of the cluster at `now` (console clock)."""
+    nodes = tuple(_node(n, state.nodes[n.name], now, policy) for n in spec.nodes)
+    vips = tuple(_vip(spec, state, nodes, address, now, policy) for address in _order(spec, state))
+    return ClusterPicture(spec=spec, at=now, nodes=nodes, vips=vips, log=state.log, policy=policy)
+
+
+def _order(spec: ClusterSpec, state: ClusterState) -> list[IpAddress]:
+    """As configured, then the learned ones by address, IPv4 first."""
+    configured = [v.address for v in spec.vips]
+    return [*configured, *sorted((a for a in state.vips if a not in configured), key=lambda a: (a.version, int(a)))]
+
+
+def _node(spec: NodeSpec, state: NodeState, now: float, policy: Policy) -> NodePicture:
+    age = None if state.heard_at is None else max(0.0, now - state.heard_at)
+    connected = state.phase is Phase.CONNECTED
+    stale = connected and (age is None or age > policy.silent_s)
+    blank = NodePicture(
+        spec=spec,
+        phase=state.phase,
+        readable=connected and not stale,
+        stale=stale,
+        problem=state.problem,
+        retry_at=state.retry_at,
+        heard_at=state.heard_at,
+        age_s=age,
+        failed=state.failed,
+    )
+    return _filled(blank, state, now, policy) if blank.readable else blank
+
+
+def _filled(blank: NodePicture, state: NodeState, now: float, policy: Policy) -> NodePicture:
+    since = state.phase_since or 0.0
+
+    def fresh(known: Known[T] | None, limit_s: float) -> T | None:
+        """The value, if it was read over this connection and not too long ago."""
+        return None if known is None or known.at < since or now - known.at > limit_s else known.value
+
+    units = fresh(state.units, policy.units_s)
+    keepalived, squid_unit = _units(units)
+    daemon = fresh(state.daemon, policy.daemon_s)
+    kernel = fresh(state.kernel, policy.kernel_s)
+    config = fresh(state.config, policy.slow_s)
+    rate, clients, hits = _traffic(state, fresh(state.counters, policy.squid_s))
+    boot = state.units.at - units.uptime_s if units and units.uptime_s is not None and state.units else None
+    return NodePicture(
+        spec=blank.spec,
+        phase=blank.phase,
+        readable=True,
+        stale=False,
+        problem=None,
+        retry_at=None,
+        heard_at=blank.heard_at,
+        age_s=blank.age_s,
+        latency_s=state.latency_s,
+        clock=fresh(state.clock, policy.slow_s),
+        identity=fresh(state.identity, float("inf")),
+        versions=fresh(state.versions, policy.slow_s),
+        kernel=kernel,
+        uptime_s=None if boot is None else now - boot,
+        keepalived=keepalived,
+        squid_unit=squid_unit,
+        keepalived_since=_since(boot, keepalived),
+        squid_since=_since(boot, squid_unit),
+        instances=instances_of(
+            daemon=Known(daemon, state.daemon.at, state.daemon.source) if daemon and state.daemon else None,
+            configured=None if config is None else vrrp_instances(config.conf),
+            logged=state.logged,
+            kernel=kernel,
+            running=None if keepalived is None else keepalived.active,
+            clock=state.clock,
+        ),
+        dump_at=state.daemon.at if daemon and state.daemon else None,
+        config=config,
+        config_test=fresh(state.config_test, policy.slow_s),
+        squid=fresh(state.squid, policy.squid_s),
+        requests_per_s=rate,
+        clients=clients,
+        hit_ratio=hits,
+        failed=blank.failed,
+    )
+
+
+def _units(units: UnitsReading | None) -> tuple[UnitReading | None, UnitReading | None]:
+    """(keepalived's, squid's): the reader asks for both, in this order."""
+    if units is None:
+        return None, None
+    values = list(units.units.values())
+    return (values[0] if values else None), (values[1] if len(values) > 1 else None)
+
+
+def _since(boot: float | None, unit: UnitReading | None) -> float | None:
+    return None if boot is None or unit is None or unit.since_uptime_s is None else boot + unit.since_uptime_s
+
+
+def _traffic(state: NodeState, counters: SquidCounters | None) -> tuple[float | None, int | None, float | None]:
+    """(requests/s, clients, hit ratio): our own difference where two readings are there, else squid's average."""
+    if counters is None or state.counters is None:
+        return None, None, None
+    rate = counters.requests_per_s
+    before = state.counters_before
+    if before is not None and before.value.client_requests is not None and counters.client_requests is not None:
+        span = state.counters.at - before.at
+        grown = counters.client_requests - before.value.client_requests
+        if span > 0 and grown >= 0:  # it shrinks when squid restarts
+            rate = grown / span
+    return rate, counters.clients, counters.hit_ratio
+
+
+def _vip(
+    spec: ClusterSpec,
+    state: ClusterState,
+    nodes: tuple[NodePicture, ...],
+    address: IpAddress,
+    now: float,
+    policy: Policy,
+) -> VipPicture:
+    seen = state.vips.get(address, VipState(address=address))
+    read = [n for n in nodes if n.kernel is not None]
+    holders = tuple(n.name for n in read if n.holds(address)) if read else None
+    found = [(n, i) for n in nodes if (i := n.instance_of(address)) is not None]
+    told = [(n, i) for n, i in found if i.state_from_daemon]
+    last = seen.probes[-1] if seen.probes else None
+    return VipPicture(
+        address=address,
+        prefix=next((v.network.prefixlen for _, i in found for v in i.vips if v.ip == address), None),
+        vrid=next((i.vrid for _, i in found), None),
+        preferred=_preferred(spec, state, address),
+        holders=holders,
+        unread=tuple(n.name for n in nodes if n.kernel is None),
+        masters=tuple(n.name for n, i in told if i.state is VrrpState.MASTER) if told else None,
+        advertisers=None,
+        client=last if last is not None and now - last.at <= policy.client_s else None,
+        latencies_s=tuple(p.result.latency_s if p.result.ok else None for p in seen.probes),
+        settled=seen.holders_since is None or now - seen.holders_since >= policy.settle_s,
+        since=_vip_since(seen, holders, found),
+        failed_since=seen.failed_since,
+    )
+
+
+def _vip_since(
+    seen: VipState, holders: tuple[str, ...] | None, found: list[tuple[NodePicture, InstancePicture]]
+) -> float | None:
+    if holders is None:
+        return None
+    if seen.holders_since is not None:
+        return seen.holders_since
+    times = [i.since for n, i in found if n.name in holders and i.state is VrrpState.MASTER and i.since is not None]
+    return max(times, default=None)
+
+
+def _preferred(spec: ClusterSpec, state: ClusterState, address: IpAddress) -> str | None:
+    """As configured, else the node with the highest base priority; None where not every node is known.
+
+    Base priorities are configuration: they are believed even when a node cannot be read just now.
+    """
+    configured = next((v.preferred for v in spec.vips if v.address == address), None)
+    if configured is not None:
+        return configured
+    priorities: dict[str, int] = {}
+    for node in spec.nodes:
+        value = _base_priority(state.nodes[node.name], address)
+        if value is None:
+            return None
+        priorities[node.name] = value
+    best = max(priorities.values())
+    owners = [n for n, p in priorities.items() if p == best]
+    return owners[0] if len(owners) == 1 else None
+
+
+def _base_priority(node: NodeState, address: IpAddress) -> int | None:
+    if node.daemon is not None:
+        for instance in node.daemon.value.instances:
+            if any(v.ip == address for v in instance.vips):
+                return instance.priority
+    if node.config is not None:
+        for entry in vrrp_instances(node.config.value.conf):
+            if any(v.ip == address for v in entry.vips):
+                return entry.priority
+    return None

@@ -1,0 +1,311 @@
+"""events -> state. `reduce` is the only place where what the console believes changes.
+
+Pure: no clock, no I/O; times come in events. Nothing is concluded here (that is `picture` and
+`rules`): the state keeps what was seen, from where and when, and the merged log.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import reduce as fold
+from typing import Final, TypeVar, assert_never
+
+from haconsole.cluster import clocks
+from haconsole.model.events import (
+    ClientProbed,
+    ConfigReading,
+    Event,
+    Heartbeat,
+    KernelEvent,
+    LinkPhase,
+    LogHeard,
+    NodeRead,
+    Phase,
+    ReadFailed,
+    Subject,
+)
+from haconsole.model.readings import (
+    Address,
+    AddressAdded,
+    AddressRemoved,
+    ConfigTest,
+    DaemonReading,
+    IdentityReading,
+    KernelChange,
+    KernelReading,
+    Link,
+    LinkChanged,
+    LinkRemoved,
+    LogFactKind,
+    SquidCounters,
+    SquidReading,
+    UnitsReading,
+    VersionsReading,
+)
+from haconsole.model.spec import ClusterSpec, IpAddress
+from haconsole.parse.keepalived_conf import vrrp_instances
+from haconsole.model.state import ClusterState, Known, LoggedState, NodeState, Occurrence, VipState
+
+LOG_LENGTH: Final = 2000
+"""Lines kept in the merged log of a cluster."""
+PROBES_KEPT: Final = 60
+"""Client results kept for each VIP: two minutes at one every two seconds."""
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+_SUBJECTS: Final[Mapping[type, Subject]] = {
+    IdentityReading: Subject.IDENTITY,
+    VersionsReading: Subject.VERSIONS,
+    KernelReading: Subject.KERNEL,
+    UnitsReading: Subject.UNITS,
+    DaemonReading: Subject.DAEMON,
+    ConfigReading: Subject.CONFIG,
+    ConfigTest: Subject.CONFIG_TEST,
+    SquidReading: Subject.SQUID_CHECK,
+    SquidCounters: Subject.SQUID_COUNTERS,
+}
+
+_FIELDS: Final[Mapping[Subject, str]] = {
+    Subject.IDENTITY: "identity",
+    Subject.VERSIONS: "versions",
+    Subject.KERNEL: "kernel",
+    Subject.UNITS: "units",
+    Subject.DAEMON: "daemon",
+    Subject.CONFIG: "config",
+    Subject.CONFIG_TEST: "config_test",
+    Subject.SQUID_CHECK: "squid",
+    Subject.SQUID_COUNTERS: "counters",
+}
+
+
+def initial(spec: ClusterSpec) -> ClusterState:
+    """What is believed before anything was seen: nothing."""
+    return ClusterState(
+        name=spec.name,
+        nodes={n.name: NodeState(name=n.name) for n in spec.nodes},
+        vips={v.address: VipState(address=v.address) for v in spec.vips},
+    )
+
+
+def replay(state: ClusterState, events: Iterable[Event]) -> ClusterState:
+    """`reduce` over many events."""
+    return fold(reduce, events, state)
+
+
+def reduce(state: ClusterState, event: Event) -> ClusterState:  # noqa: PLR0911 - one for each kind of event
+    """The state after `event`; `state` itself is not changed.
+
+    Events of nodes that the cluster does not have are ignored.
+    """
+    state = replace(state, serial=state.serial + 1)
+    if isinstance(event, ClientProbed):
+        return _probed(state, event)
+    node = state.nodes.get(event.node)
+    if node is None:
+        return state
+    match event:
+        case LinkPhase():
+            return _phase(state, node, event)
+        case Heartbeat():
+            clock = clocks.better(node.clock, clocks.measured(event), event.at)
+            latency = event.at - event.sent_at
+            return _with(state, replace(node, heard_at=event.at, clock=clock, latency_s=latency))
+        case NodeRead():
+            return _read(state, node, event)
+        case ReadFailed():
+            return _with(state, _failed(node, event))
+        case KernelEvent():
+            return _kernel(state, replace(node, heard_at=event.at), event)
+        case LogHeard():
+            return _logged(state, replace(node, heard_at=event.at), event)
+        case _:
+            assert_never(event)
+
+
+def _with(state: ClusterState, node: NodeState) -> ClusterState:
+    return replace(state, nodes={**state.nodes, node.name: node})
+
+
+def _without(mapping: Mapping[K, V], key: K) -> Mapping[K, V]:
+    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
+
+
+def _phase(state: ClusterState, node: NodeState, event: LinkPhase) -> ClusterState:
+    changed = event.phase is not node.phase or event.problem != node.problem
+    since = event.at if event.phase is not node.phase else node.phase_since
+    new = replace(node, phase=event.phase, phase_since=since, problem=event.problem, retry_at=event.retry_at)
+    if event.phase is Phase.CONNECTED:
+        # What failed over the last connection says nothing about this one.
+        new = replace(new, heard_at=event.at, failed={}, counters_before=None)
+    state = _with(state, new)
+    if not changed or event.phase not in {Phase.CONNECTED, Phase.WAITING}:
+        return state
+    text = "connected" if event.problem is None else event.problem.summary
+    return _say(state, Occurrence(at=event.at, error_s=0.0, origin=node.name, source="console", text=text))
+
+
+def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState:
+    subject = _SUBJECTS[type(event.reading)]
+    known: Known[object] = Known(event.reading, event.at, event.source)
+    changes: dict[str, object] = {_FIELDS[subject]: known, "heard_at": event.at}
+    if subject is Subject.SQUID_COUNTERS:
+        changes["counters_before"] = node.counters
+    failed = node.failed
+    if isinstance(event.reading, SquidReading):  # two subjects in one reading; either may be missing
+        failed = failed if event.reading.check_ok is None else _without(failed, Subject.SQUID_CHECK)
+        failed = failed if event.reading.listening is None else _without(failed, Subject.SQUID_SOCKETS)
+    else:
+        failed = _without(failed, subject)
+    new = replace(node, failed=failed, **changes)  # type: ignore[arg-type]
+    state = _learn_vips(_with(state, new), event.reading)
+    if subject is not Subject.KERNEL:
+        return state
+    # The first look at a node teaches who holds what; it is no change of the holders.
+    return _holders(state, event.at if node.kernel is not None else None)
+
+
+def _failed(node: NodeState, event: ReadFailed) -> NodeState:
+    known = Known(event.problem, event.at, event.subject.value)
+    changes: dict[str, object] = {}
+    if event.subject in _FIELDS and event.subject is not Subject.SQUID_CHECK:
+        changes[_FIELDS[event.subject]] = None
+    return replace(node, failed={**node.failed, event.subject: known}, **changes)  # type: ignore[arg-type]
+
+
+def _kernel(state: ClusterState, node: NodeState, event: KernelEvent) -> ClusterState:
+    if node.kernel is None:
+        return _with(state, node)
+    before = node.kernel.value
+    after = changed_kernel(before, event.change)
+    if after == before:
+        return _with(state, node)
+    node = replace(node, kernel=Known(after, event.at, "kernel.monitor"))
+    state = _holders(_with(state, node), event.at)
+    latency = node.latency_s if node.latency_s is not None else 0.0
+    said = Occurrence(
+        at=event.at, error_s=latency, origin=node.name, source="kernel", text=_kernel_text(before, event.change)
+    )
+    return _say(state, said)
+
+
+def changed_kernel(reading: KernelReading, change: KernelChange) -> KernelReading:
+    """`reading` after one line of `ip monitor`. The same value when nothing is new."""
+    match change:
+        case AddressAdded(address=address):
+            kept = tuple(a for a in reading.addresses if not _same_address(a, address))
+            if address in reading.addresses:
+                return reading
+            return replace(reading, addresses=(*kept, address))
+        case AddressRemoved(address=address):
+            return replace(reading, addresses=tuple(a for a in reading.addresses if not _same_address(a, address)))
+        case LinkChanged(link=link):
+            return replace(reading, links={**reading.links, link.name: link})
+        case LinkRemoved(name=name):
+            kept = tuple(a for a in reading.addresses if a.interface != name)
+            return replace(reading, links=_without(reading.links, name), addresses=kept)
+        case _:
+            assert_never(change)
+
+
+def _same_address(one: Address, other: Address) -> bool:
+    return one.interface == other.interface and one.address == other.address
+
+
+def _kernel_text(before: KernelReading, change: KernelChange) -> str:
+    match change:
+        case AddressAdded(address=a):
+            return f"{a.address} added to {a.interface}"
+        case AddressRemoved(address=a):
+            return f"{a.address} removed from {a.interface}"
+        case LinkChanged(link=link):
+            return f"{link.name} {_link_word(link)}" + ("" if link.name in before.links else " (new)")
+        case LinkRemoved(name=name):
+            return f"{name} is gone"
+        case _:
+            assert_never(change)
+
+
+def _link_word(link: Link) -> str:
+    if not link.up:
+        return "down"
+    return "up" if link.carrier else "up, no carrier"
+
+
+def _holders(state: ClusterState, at: float | None) -> ClusterState:
+    """Note who holds what, and when that changed; `at` None: it was learned, not changed."""
+    vips = dict(state.vips)
+    for address, vip in vips.items():
+        held = frozenset(
+            n.name
+            for n in state.nodes.values()
+            if n.kernel is not None and any(a.address.ip == address for a in n.kernel.value.addresses)
+        )
+        if vip.holders is None or (at is None and held != vip.holders):
+            vips[address] = replace(vip, holders=held)
+        elif held != vip.holders:
+            vips[address] = replace(vip, holders=held, holders_since=at)
+    return replace(state, vips=vips)
+
+
+def _logged(state: ClusterState, node: NodeState, event: LogHeard) -> ClusterState:
+    line = event.line
+    at, error = clocks.console_time(node.clock, line, event.at)
+    fact = line.fact
+    if fact is not None and fact.kind is LogFactKind.STATE and fact.instance is not None and fact.state is not None:
+        before = node.logged.get(fact.instance)
+        if before is None or before.at <= at:
+            logged = LoggedState(state=fact.state, at=at, text=line.text)
+            node = replace(node, logged={**node.logged, fact.instance: logged})
+    state = _with(state, node)
+    if fact is not None and fact.kind is LogFactKind.DUMPED:
+        return state  # made by consoles like this one
+    said = Occurrence(
+        at=at,
+        error_s=error,
+        origin=node.name,
+        source=line.program,
+        text=line.text if line.trusted or line.fact is not None else f"{line.text}  (sender not verified)",
+        backlog=event.backlog,
+    )
+    return _say(state, said)
+
+
+def _probed(state: ClusterState, event: ClientProbed) -> ClusterState:
+    vip = state.vips.get(event.vip, VipState(address=event.vip))
+    last = vip.probes[-1].result if vip.probes else None
+    result = event.result
+    since_ok = (vip.ok_since if last is not None and last.ok else event.at) if result.ok else None
+    since_bad = None if result.ok else (vip.failed_since if last is not None and not last.ok else event.at)
+    new = replace(vip, probes=(*vip.probes[-(PROBES_KEPT - 1) :], event), ok_since=since_ok, failed_since=since_bad)
+    state = replace(state, vips={**state.vips, event.vip: new})
+    if last is not None and last.ok == result.ok and last.status == result.status:
+        return state
+    text = f"{event.vip} serves clients" if result.ok else f"{event.vip} does not serve: {result.error}"
+    if result.ok and vip.failed_since is not None:
+        text += f" again, after {event.at - vip.failed_since:.1f} s without"
+    return _say(state, Occurrence(at=event.at, error_s=result.latency_s, origin="client", source="client", text=text))
+
+
+def _say(state: ClusterState, said: Occurrence) -> ClusterState:
+    said = replace(said, serial=state.serial)
+    log = state.log
+    if not log or log[-1].at <= said.at:
+        return replace(state, log=(*log[-(LOG_LENGTH - 1) :], said))
+    index = bisect_right(log, said.at, key=lambda o: o.at)
+    return replace(state, log=(*log[:index], said, *log[index:])[-LOG_LENGTH:])
+
+
+def _learn_vips(state: ClusterState, reading: object) -> ClusterState:
+    """VIPs that a daemon or its configuration names are watched like configured ones."""
+    match reading:
+        case DaemonReading(instances=instances):
+            found = [v.ip for i in instances for v in i.vips]
+        case ConfigReading(conf=conf):
+            found = [v.ip for i in vrrp_instances(conf) for v in i.vips]
+        case _:
+            return state
+    new: dict[IpAddress, VipState] = {a: VipState(address=a) for a in found if a not in state.vips}
+    return _holders(replace(state, vips={**state.vips, **new}), None) if new else state

@@ -1,0 +1,61 @@
+"""keepalived.conf with its includes -> `KeepalivedConf`, as keepalived itself would read it.
+
+Every statement is kept, known or not; definitions are put in, includes spliced in where they stand
+(each statement says its file). What keepalived would understand otherwise than a person means is a
+complaint. Passwords never get into the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from haconsole.model.keepalived_conf import KeepalivedConf, Place
+from haconsole.parse.errors import ParseError
+from haconsole.parse.keepalived_conf_instances import vrrp_instances
+from haconsole.parse.keepalived_conf_lines import Reader
+from haconsole.parse.text import clean
+
+__all__ = ["includes", "parse", "vrrp_instances"]
+
+
+def parse(
+    files: Mapping[str, str], main: str, *, config_id: str | None = None, hostname: str | None = None
+) -> KeepalivedConf:
+    """Return the tree of `main` and what it includes.
+
+    files: name -> text; absolute names where the includes are absolute. config_id: what `@NAME` lines are
+    compared with (`-i`); keepalived's default is the host's name up to its first dot. Without both, such
+    lines stay, marked with their condition, and each is a complaint.
+
+    Raises: ParseError - more than 4 MiB, 200,000 lines, or 64 blocks in each other.
+    """
+    reader = _read(files, main, config_id, hostname)
+    statements = reader.tree.finish()
+    return KeepalivedConf(
+        statements=statements,
+        files=tuple(reader.read),
+        missing_includes=tuple(reader.missing),
+        complaints=tuple(reader.complaints),
+    )
+
+
+def includes(files: Mapping[str, str], main: str) -> tuple[str, ...]:
+    """Return the include patterns that no name in `files` matches yet, relative ones made absolute.
+
+    Call again with more files until nothing new comes. Nothing where `parse` would raise.
+    """
+    try:
+        return tuple(_read(files, main, None, None).wanted)
+    except ParseError:
+        return ()
+
+
+def _read(files: Mapping[str, str], main: str, config_id: str | None, hostname: str | None) -> Reader:
+    if config_id is None and hostname is not None:
+        config_id = hostname.split(".", 1)[0]
+    reader = Reader(files, config_id)
+    if main in files:
+        reader.file(main)
+    else:
+        reader.complain(Place(file=clean(main), line=1), "the file was not read")
+    return reader

@@ -1,0 +1,297 @@
+"""keepalived.conf line by line: comments, conditions, definitions, includes, braces.
+
+Follows `read_line` of keepalived's lib/parser.c (2.2.7): a line is decommented, then `@condition`,
+`$NAME=value` and `$NAME` are seen to, then `include`, and then it ends at the first brace outside
+"…"; what stands behind is the next line. So `{` may stand on its own line or on the keyword's.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from haconsole.model.keepalived_conf import ConfComplaint, Place, Statement
+from haconsole.parse.errors import ParseError
+from haconsole.parse.keepalived_conf_tree import Tree
+from haconsole.parse.keepalived_conf_words import decomment
+from haconsole.parse.text import clean
+
+MAX_TOTAL = 4 << 20
+MAX_LINES = 200_000
+MAX_DEPTH = 16
+MAX_EXPANDED = 64 * 1024
+MAX_REPLACED = 1000
+MAX_PATTERN = 4096
+MAX_WORK = 256 << 20
+MAX_COMPLAINTS = 1000
+_LINE_OF_KEEPALIVED = 1023
+
+_CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)", re.DOTALL)
+_DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)", re.DOTALL)
+_REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$))")
+_INCLUDE = re.compile(r"include[rmwba]?[ \t]+(.*)", re.DOTALL)
+_BRACE = re.compile(r"[{}\"]")
+_ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Definition:
+    lines: tuple[str, ...]
+    """More than one: a multi-line definition."""
+    certain: bool = True
+    """False: defined on a line whose condition is not decided, so its value is not known."""
+
+
+class Reader:
+    """Reads a main file and what it includes into a tree."""
+
+    def __init__(self, files: Mapping[str, str], config_id: str | None) -> None:
+        self._files = {posixpath.normpath(name): name for name in sorted(files)}
+        self._texts = files
+        self._config_id = config_id
+        self._definitions = {"_HASH": _Definition(("#",)), "_BANG": _Definition(("!",))}
+        if config_id is not None:
+            self._definitions["_INSTANCE"] = _Definition((config_id,))
+        self._open: tuple[str, bool, list[str]] | None = None
+        """A multi-line definition that goes on: name, certain, lines so far."""
+        self._chain: list[str] = []
+        self._lines = 0
+        self._size = 0
+        self._work = 0
+        self.complaints: list[ConfComplaint] = []
+        self.read: dict[str, None] = {}
+        self.missing: list[Statement] = []
+        self.wanted: dict[str, None] = {}
+        self.tree = Tree(self.complain)
+
+    def complain(self, place: Place, text: str) -> None:
+        """Note something that the parser or keepalived makes no sense of; the text names no values."""
+        if len(self.complaints) < MAX_COMPLAINTS:
+            self.complaints.append(ConfComplaint(place=place, text=text))
+
+    def file(self, name: str) -> None:
+        """Read one file. Raises: ParseError - a bound is exceeded."""
+        text, shown = self._texts[name], clean(name)
+        self._size += len(text)
+        if self._size > MAX_TOTAL:
+            raise ParseError("keepalived's configuration is larger than 4 MiB")
+        self.read[shown] = None
+        self._chain.append(name)
+        for number, line in enumerate(text.split("\n"), 1):
+            self._line(line.rstrip("\r"), Place(file=shown, line=number))
+        self._chain.pop()
+
+    def _line(self, raw: str, place: Place) -> None:
+        self._count()
+        if len(raw) > _LINE_OF_KEEPALIVED:
+            self.complain(place, "keepalived reads at most 1,023 characters of a line as one")
+        text, balanced = decomment(raw)
+        if self._open is not None:
+            self._continue(text)
+            return
+        if not balanced:
+            self.complain(place, "a quoted text has no end on its line")
+        self._statement(text, place, 0)
+        if text.endswith("\\") and self._open is None:
+            self.complain(place, "keepalived joins lines that end in a backslash only inside a $definition")
+
+    def _count(self) -> None:
+        self._lines += 1
+        if self._lines > MAX_LINES:
+            raise ParseError("keepalived's configuration has more than 200,000 lines")
+
+    # --- one line ----------------------------------------------------------------------
+
+    def _statement(self, text: str, place: Place, level: int) -> None:
+        """Take one line, which may become several. level: how deep in multi-line definitions."""
+        condition: str | None = None
+        hidden = False
+        following: list[str] = []
+        while text := text.strip(" \t"):
+            if text.startswith("@"):
+                found = self._condition(text, place)
+                if found is None:
+                    break
+                text, undecided = found
+                condition = condition or undecided
+                continue
+            if defined := _DEFINITION.fullmatch(text):
+                self._define(defined[1], defined[2], certain=condition is None)
+                break
+            if text.startswith(("~SEQ", "~LST")):
+                self.complain(place, f"haconsole does not expand {text[:4]}: what it makes is not known here")
+                self.tree.text(text, place, condition, hidden=hidden)
+                break
+            expanded, more = self._expand(text, place)
+            following = more + following
+            if expanded != text and expanded.lstrip(" \t").startswith(("@", "~")):
+                text = expanded
+                continue
+            if included := _INCLUDE.fullmatch(expanded):
+                self._include(expanded[: included.start(1)].strip(), included[1], place, condition)
+                break
+            text, hidden = self._brace(expanded, place, condition, hidden=hidden)
+        for line in following:
+            self._count()
+            if level >= MAX_DEPTH:
+                self.complain(place, "definitions within definitions are too deep")
+                break
+            self._statement(line, place, level + 1)
+
+    def _brace(self, text: str, place: Place, condition: str | None, *, hidden: bool) -> tuple[str, bool]:
+        """Hand over the text up to the first brace, or the brace; return what is behind it."""
+        at = _first_brace(text)
+        if at == 0:
+            self.tree.brace(text[0], place, condition)
+            return text[1:], hidden
+        secret = self.tree.text(text if at is None else text[:at].rstrip(" \t"), place, condition, hidden=hidden)
+        if at is None:
+            return "", hidden
+        # A brace that sticks to a password is more likely a part of it than a brace, to whoever
+        # wrote it; keepalived ends the line there all the same. So what follows stays hidden.
+        return text[at:], hidden or (secret and text[at - 1] not in " \t")
+
+    def _condition(self, text: str, place: Place) -> tuple[str, str | None] | None:
+        """Return the line without its condition, and the condition if undecided; None: not for us."""
+        found = _CONDITION.fullmatch(text)
+        if not found:
+            return None  # keepalived drops a condition without anything behind it
+        sign, name, rest = found[1], found[2], found[3]
+        if self._config_id is not None:
+            return (rest, None) if (name == self._config_id) != bool(sign) else None
+        what = "except where" if sign else "only where"
+        self.complain(
+            place, f"this line counts {what} keepalived's config-id is {clean(name)[:64]!r}; here it is unknown"
+        )
+        return rest, clean(f"@{sign}{name}")
+
+    # --- definitions -------------------------------------------------------------------
+
+    def _define(self, name: str, value: str, *, certain: bool) -> None:
+        if value.endswith("\\"):
+            self._open = (name, certain, [value[:-1].rstrip(" \t")])
+        else:
+            self._definitions[name] = _Definition((value,), certain=certain)
+
+    def _continue(self, text: str) -> None:
+        """Take the next line of a multi-line definition; the first without backslash is the last."""
+        if self._open is None:
+            return
+        name, certain, lines = self._open
+        more = text.endswith("\\")
+        lines.append(text[:-1].rstrip(" \t") if more else text)
+        if not more:
+            self._open = None
+            self._definitions[name] = _Definition(tuple(line for line in lines if line) or ("",), certain=certain)
+
+    def _definition(self, name: str) -> _Definition | None:
+        if name == "_PWD" and name not in self._definitions:
+            return _Definition((posixpath.dirname(self._chain[-1]) or ".",))
+        found = self._definitions.get(name)
+        return found if found is not None and found.certain else None
+
+    def _expand(self, text: str, place: Place) -> tuple[str, list[str]]:
+        """Replace `$NAME` and `${NAME}`, also those that come in by it; return the rest of a multi-line one.
+
+        Definitions that are not known stay as they are, as in keepalived.
+        """
+        following: list[str] = []
+        at = done = 0
+        while found := _REFERENCE.search(text, at):
+            definition = self._definition(found[1] or found[2])
+            if definition is None or (len(definition.lines) > 1 and found.end() != len(text)):
+                at = found.start() + 1
+                continue
+            text = text[: found.start()] + definition.lines[0] + text[found.end() :]
+            following = [*definition.lines[1:], *following]
+            at = found.start()
+            self._spend(len(text) + len(following))
+            done += 1
+            if len(text) > MAX_EXPANDED or done > MAX_REPLACED:
+                self.complain(place, "a definition makes this line too long, or contains itself")
+                return "", []
+            if definition.lines[0].lstrip(" \t").startswith("~"):
+                break
+        return text, following
+
+    def _spend(self, amount: int) -> None:
+        self._work += amount + 1000
+        if self._work > MAX_WORK:
+            raise ParseError("keepalived's configuration expands to too much")
+
+    # --- includes ----------------------------------------------------------------------
+
+    def _include(self, keyword: str, pattern: str, place: Place, condition: str | None) -> None:
+        if pattern[:1] in {'"', "'"}:
+            self.complain(place, "keepalived takes the quotes for a part of the file's name and includes nothing")
+            return
+        if len(pattern) > MAX_PATTERN:
+            self.complain(place, "the name of a file to include is too long")
+            return
+        if condition is not None:
+            self.complain(place, "keepalived.conf(5): include does not work behind a condition")
+        matched = False
+        for each in _alternatives(posixpath.join(posixpath.dirname(self._chain[-1]), pattern)):
+            names = self._matching(posixpath.normpath(each))
+            matched = matched or bool(names)
+            if not names:
+                self.wanted[clean(each)] = None
+            for name in names:
+                self._follow(name, place)
+        if not matched:
+            words = (clean(keyword), clean(pattern))
+            self.missing.append(Statement(words=words, place=place, condition=condition))
+
+    def _follow(self, name: str, place: Place) -> None:
+        if name in self._chain:
+            self.complain(place, "a file includes itself")
+        elif len(self._chain) >= MAX_DEPTH:
+            self.complain(place, "includes within includes are too deep")
+        else:
+            self.file(name)
+
+    def _matching(self, pattern: str) -> list[str]:
+        """Names of files that a glob pattern means, in glob's order."""
+        if not any(c in pattern for c in "*?["):
+            return [self._files[pattern]] if pattern in self._files else []
+        self._spend(len(self._files) * 100)
+        parts = pattern.split("/")
+        return [name for path, name in self._files.items() if _same_path(path.split("/"), parts)]
+
+
+def _same_path(path: list[str], pattern: list[str]) -> bool:
+    """A wildcard means neither a slash nor a leading dot."""
+    return len(path) == len(pattern) and all(
+        fnmatchcase(name, part) and (not name.startswith(".") or part.startswith("."))
+        for name, part in zip(path, pattern, strict=True)
+    )
+
+
+def _alternatives(pattern: str) -> Iterator[str]:
+    """Expand `{a,b}`, the innermost first, in at most 256 steps."""
+    todo = [pattern]
+    for _ in range(256):
+        if not todo:
+            return
+        each = todo.pop()
+        found = _ALTERNATIVES.search(each)
+        if not found:
+            yield each
+        elif len(todo) < 64:
+            choices = [each[: found.start()] + c + each[found.end() :] for c in found[1].split(",")[:64]]
+            todo.extend(reversed(choices))
+
+
+def _first_brace(text: str) -> int | None:
+    """Where the first brace outside "…" stands; an open quote hides all behind it."""
+    at = 0
+    while found := _BRACE.search(text, at):
+        if found[0] != '"':
+            return found.start()
+        at = text.find('"', found.end()) + 1
+        if not at:
+            return None
+    return None

@@ -1,0 +1,81 @@
+"""Lines and braces of keepalived.conf -> a tree of statements."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from haconsole.model.keepalived_conf import Place, Statement
+from haconsole.parse.errors import ParseError
+from haconsole.parse.keepalived_conf_words import holds_secret, one_line, safe, split
+
+MAX_NESTING = 64
+
+
+@dataclass(slots=True)
+class _Node:
+    words: tuple[str, ...]
+    place: Place
+    condition: str | None
+    block: list[_Node] | None = None
+
+
+class Tree:
+    """Takes texts and braces in order; nothing but the words of `safe` is kept."""
+
+    def __init__(self, complain: Callable[[Place, str], None]) -> None:
+        self._complain = complain
+        self._root: list[_Node] = []
+        self._stack: list[_Node] = []
+
+    def text(self, text: str, place: Place, condition: str | None, *, hidden: bool) -> bool:
+        """Take the words of a line; return whether it ends in a secret."""
+        words = split(text, lambda what: self._complain(place, what))
+        if not words:
+            return False
+        parent = self._stack[-1].words[0] if self._stack and self._stack[-1].words else ""
+        kept = safe(words, parent, hidden=hidden)
+        one_line(kept, parent, lambda what: self._complain(place, what))
+        self._here().append(_Node(kept, place, condition))
+        return holds_secret(kept)
+
+    def brace(self, brace: str, place: Place, condition: str | None) -> None:
+        """Take `{` or `}`. Raises: ParseError - more than 64 blocks in each other."""
+        if brace == "{":
+            self._open(place, condition)
+        elif self._stack:
+            self._stack.pop()
+        else:
+            self._complain(place, "a '}' too many")
+
+    def _open(self, place: Place, condition: str | None) -> None:
+        if len(self._stack) >= MAX_NESTING:
+            raise ParseError("keepalived's configuration has more than 64 blocks in each other")
+        here = self._here()
+        if not here or here[-1].block is not None:
+            self._complain(place, "a '{' without a keyword: keepalived ignores it, and the block ends one '}' earlier")
+            here.append(_Node((), place, condition))
+        here[-1].block = []
+        self._stack.append(here[-1])
+
+    def _here(self) -> list[_Node]:
+        block = self._stack[-1].block if self._stack else self._root
+        return block if block is not None else self._root
+
+    def finish(self) -> tuple[Statement, ...]:
+        """Return the statements; complain of blocks that were never closed."""
+        for node in self._stack:
+            self._complain(node.place, f"this block has no '}}' ({len(self._stack)} missing at the end)")
+        return _frozen(self._root)
+
+
+def _frozen(nodes: list[_Node]) -> tuple[Statement, ...]:
+    return tuple(
+        Statement(
+            words=n.words,
+            place=n.place,
+            condition=n.condition,
+            block=None if n.block is None else _frozen(n.block),
+        )
+        for n in nodes
+    )

@@ -1,0 +1,151 @@
+"""`doctor`: what each node was asked, whether it worked, and the line that mends it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from haconsole.cluster.picture import ClusterPicture, NodePicture
+from haconsole.model.events import Subject
+from haconsole.model.readings import Rights
+
+SCHEMA: Final = "haconsole.doctor/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line. `ok` None: could not be told."""
+
+    node: str
+    id: str
+    ok: bool | None
+    text: str
+    remedy: str | None = None
+
+
+_SUBJECTS: Final = (
+    (Subject.DAEMON, "keepalived-state", "keepalived's state from its dump"),
+    (Subject.LOG, "log", "keepalived's log lines"),
+    (Subject.CONFIG, "configuration", "keepalived.conf"),
+    (Subject.CONFIG_TEST, "configuration-test", "keepalived -t"),
+    (Subject.KERNEL, "kernel", "interfaces and addresses"),
+    (Subject.UNITS, "units", "systemd units"),
+    (Subject.SQUID_CHECK, "squid-check", "squid -k check"),
+    (Subject.SQUID_SOCKETS, "sockets", "listening sockets"),
+    (Subject.SQUID_COUNTERS, "squid-counters", "squid's cache manager"),
+)
+
+_NEEDED: Final = ("ip", "systemctl", "timeout", "stat", "sed")
+_USEFUL: Final = {
+    "keepalived": "keepalived is not installed",
+    "squid": "squid is not installed",
+    "ss": "listening sockets cannot be seen: install iproute2",
+    "journalctl": "the log is read from the syslog file",
+    "tcpdump": "adverts cannot be captured on this node: install tcpdump",
+}
+
+
+def checks(picture: ClusterPicture) -> tuple[Check, ...]:
+    """Every check of every node, in the order of the configuration."""
+    return tuple(check for node in picture.nodes for check in _of_node(picture, node))
+
+
+def _of_node(picture: ClusterPicture, node: NodePicture) -> Iterator[Check]:
+    if not node.readable:
+        problem = node.problem
+        if problem is None:
+            yield Check(node=node.name, id="reach", ok=None, text="no answer yet")
+        else:
+            yield Check(node=node.name, id=problem.kind.value, ok=False, text=problem.summary, remedy=problem.remedy)
+        return
+    where = f"{node.spec.address}" + (f" port {node.spec.ssh.port}" if node.spec.ssh.port else "")
+    yield Check(node=node.name, id="reach", ok=True, text=f"reached {where}, host key known, login accepted")
+    yield from _rights(node)
+    yield from _tools(node)
+    yield from _versions(node)
+    yield from _clock(picture, node)
+    yield from _subjects(node)
+
+
+def _rights(node: NodePicture) -> Iterator[Check]:
+    who = node.identity
+    if who is None:
+        yield Check(node=node.name, id="rights", ok=None, text="not told who we are")
+        return
+    told = {Rights.ROOT: "root", Rights.SUDO: "sudo for what needs root", Rights.PLAIN: "no root rights"}[who.rights]
+    remedy = None
+    if who.rights is Rights.PLAIN:
+        remedy = "set `sudo = true` for this node and permit the login in sudoers; see the lines below"
+    yield Check(
+        node=node.name, id="rights", ok=who.rights is not Rights.PLAIN, text=f"user {who.user}: {told}", remedy=remedy
+    )
+
+
+def _tools(node: NodePicture) -> Iterator[Check]:
+    if node.identity is None:
+        return
+    tools = node.identity.tools
+    missing = [t for t in _NEEDED if not tools.get(t)]
+    if missing:
+        names = ", ".join(missing)
+        yield Check(node=node.name, id="tools", ok=False, text=f"missing: {names}", remedy=f"install {names}")
+    else:
+        yield Check(node=node.name, id="tools", ok=True, text="programs that are needed are there")
+    for tool, text in _USEFUL.items():
+        if not tools.get(tool):
+            yield Check(node=node.name, id=f"tool-{tool}", ok=False, text=text, remedy=f"install {tool}")
+
+
+def _versions(node: NodePicture) -> Iterator[Check]:
+    found = node.versions
+    if found is None:
+        yield Check(node=node.name, id="versions", ok=None, text="versions not told")
+        return
+    words = (("keepalived", found.keepalived), ("squid", found.squid), ("systemd", found.systemd))
+    text = ", ".join(f"{name} {value if value is not None else '?'}" for name, value in words)
+    known = found.keepalived is not None and found.squid is not None
+    yield Check(node=node.name, id="versions", ok=True if known else None, text=text)
+
+
+def _clock(picture: ClusterPicture, node: NodePicture) -> Iterator[Check]:
+    clock = node.clock
+    if clock is None:
+        yield Check(node=node.name, id="clock", ok=None, text="clock not read")
+        return
+    text = f"clock {clock.offset_s * 1000:+.1f} ms ± {clock.error_s * 1000:.1f} ms against this console"
+    certain = abs(clock.offset_s) - clock.error_s
+    apart = certain > picture.policy.clocks_apart_s
+    remedy = f"on {node.name}: timedatectl; chronyc tracking" if apart else None
+    yield Check(node=node.name, id="clock", ok=not apart, text=text, remedy=remedy)
+
+
+def _subjects(node: NodePicture) -> Iterator[Check]:
+    for subject, id_, what in _SUBJECTS:
+        failed = node.failed.get(subject)
+        if failed is not None:
+            problem = failed.value
+            yield Check(node=node.name, id=id_, ok=False, text=problem.summary, remedy=problem.remedy)
+        elif subject is not Subject.LOG:
+            yield Check(node=node.name, id=id_, ok=True, text=f"{what}: read")
+
+
+def doctor_document(pictures: Sequence[ClusterPicture]) -> dict[str, object]:
+    """The JSON document `haconsole.doctor/1`."""
+    return {
+        "schema": SCHEMA,
+        "clusters": [
+            {
+                "name": p.spec.name,
+                "checks": [
+                    {"node": c.node, "id": c.id, "ok": c.ok, "text": c.text, "remedy": c.remedy} for c in checks(p)
+                ],
+            }
+            for p in pictures
+        ],
+    }
+
+
+def all_well(found: Iterable[Check]) -> bool:
+    """True: nothing failed (what could not be told is no failure)."""
+    return all(c.ok is not False for c in found)

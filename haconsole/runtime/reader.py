@@ -1,0 +1,336 @@
+"""Reads one node over one connection: batches of catalogue commands in, events out.
+
+Knows which rights the login has and which commands sudo refused; decides nothing about the
+cluster. Every method returns events; only a lost connection is an exception (ProblemError).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from enum import Enum
+from typing import Final
+
+from haconsole.catalogue import read, script
+from haconsole.catalogue.command import CommandSpec, Names, Root
+from haconsole.io.ports import Clock, Connection
+from haconsole.model.events import Event, Heartbeat, LogHeard, NodeRead, ReadFailed, Subject
+from haconsole.model.problems import Problem, ProblemError, ProblemKind
+from haconsole.model.readings import (
+    IdentityReading,
+    KeepalivedVersion,
+    Listener,
+    Rights,
+    SquidReading,
+    UnitsReading,
+    VersionsReading,
+)
+from haconsole.model.spec import ClusterSpec, NodeSpec
+from haconsole.parse import journal, keepalived_conf
+from haconsole.parse.text import decode
+from haconsole.runtime import interpret, squid_manager
+
+_INCLUDE_ROUNDS: Final = 4
+"""Depth of includes that is followed: each round is one more trip to the node."""
+
+
+class Group(Enum):
+    """What is read together, on one cadence."""
+
+    KERNEL = "kernel"
+    UNITS = "units"
+    DAEMON = "daemon"
+    SQUID = "squid"
+    COUNTERS = "counters"
+    CONFIG = "config"
+    VERSIONS = "versions"
+
+
+class NodeReader:
+    """Reads one node. Made for each connection anew."""
+
+    def __init__(self, cluster: ClusterSpec, node: NodeSpec, connection: Connection, clock: Clock) -> None:
+        self._cluster = cluster
+        self._node = node
+        self._connection = connection
+        self._clock = clock
+        self._names = Names(
+            keepalived_unit=cluster.keepalived_service,
+            squid_unit=cluster.squid_service,
+            config_file=cluster.keepalived_config,
+        )
+        self._refused: set[str] = set()
+        self._signal: int | None = None
+        self._version: KeepalivedVersion | None = None
+        self._units: UnitsReading | None = None
+        self._listeners: tuple[Listener, ...] | None = None
+        self.identity: IdentityReading | None = None
+        self.systemd: int | None = None
+        self.context = interpret.Context(
+            node=node.name,
+            squid_port=cluster.squid_port,
+            keepalived_unit=cluster.keepalived_service,
+            squid_unit=cluster.squid_service,
+            config_file=cluster.keepalived_config,
+        )
+
+    @property
+    def names(self) -> Names:
+        return self._names
+
+    async def beat(self) -> Heartbeat | ReadFailed:
+        """The node's clock, by a trip of its own: the tighter the trip, the tighter the bound."""
+        sent = self._clock.now()
+        command = script.batch([read.TIME], self._names, Rights.PLAIN)
+        result = await self._connection.run(command, stdin=b"0\n", limit=4096, timeout_s=8.0)
+        at = self._clock.now()
+        output = script.outputs("0", result.stdout, [read.TIME]).get(read.TIME.id)
+        try:
+            value = float(output.stdout) if output is not None else None
+        except ValueError:
+            value = None
+        if value is None or not 0 < value < 1e11:
+            problem = Problem(kind=ProblemKind.OUTPUT_UNREADABLE, summary=f"{self._node.name}: date told no time")
+            return ReadFailed(node=self._node.name, at=at, subject=Subject.CLOCK, problem=problem)
+        return Heartbeat(node=self._node.name, at=at, sent_at=sent, node_time_s=value)
+
+    async def introduce(self) -> list[Event]:
+        """Who we are there, what is installed, and the units: the rest builds on it."""
+        specs = [
+            read.USER, read.UID, read.GROUPS, read.HOSTNAME, read.BOOT_ID, read.TOOLS_FOUND, *_VERSIONS, *_UNITS,
+        ]  # fmt: skip
+        outputs = await self._run(specs)
+        at = self._clock.now()
+        told = interpret.identity(self.context, at, outputs, sudo=self._node.ssh.sudo)
+        if isinstance(told, NodeRead) and isinstance(told.reading, IdentityReading):
+            self.identity = told.reading
+            self.context = replace(self.context, user=told.reading.user, rights=told.reading.rights)
+        return [told, self._note_versions(at, outputs), self._note_units(at, outputs)]
+
+    async def read(self, group: Group) -> list[Event]:
+        """One group, now."""
+        return await _READERS[group](self)
+
+    # --- the groups ---------------------------------------------------------
+
+    async def read_kernel(self) -> list[Event]:
+        outputs = await self._run([read.LINKS, read.ADDRESSES])
+        return [interpret.kernel(self.context, self._clock.now(), outputs)]
+
+    async def read_units(self) -> list[Event]:
+        outputs = await self._run(_UNITS)
+        return [self._note_units(self._clock.now(), outputs)]
+
+    async def read_versions(self) -> list[Event]:
+        outputs = await self._run(_VERSIONS)
+        return [self._note_versions(self._clock.now(), outputs)]
+
+    async def read_daemon(self) -> list[Event]:
+        spec = read.KEEPALIVED_DUMP
+        why = self._no_dump()
+        if why is not None:
+            return [ReadFailed(node=self._node.name, at=self._clock.now(), subject=Subject.DAEMON, problem=why)]
+        names = replace(
+            self._names,
+            signal=str(self._signal),
+            dump_age="old" if self._version is not None and self._version.major < 2 else "new",
+            dump_file=self._dump_file(),
+        )
+        outputs = await self._run([spec], names)
+        return [interpret.daemon(self.context, self._clock.now(), outputs)]
+
+    async def read_squid(self) -> list[Event]:
+        outputs = await self._run([read.SQUID_CHECK, read.SOCKETS])
+        news = interpret.squid_reading(self.context, self._clock.now(), outputs)
+        for told in news:
+            if isinstance(told, NodeRead) and isinstance(told.reading, SquidReading):
+                self._listeners = told.reading.listening
+        return list(news)
+
+    async def read_counters(self) -> list[Event]:
+        node, at = self._node.name, self._clock.now
+        host = self._manager_host()
+        if host is None:
+            problem = Problem(
+                kind=ProblemKind.NOT_RUNNING,
+                summary=f"{node}: nobody listens on squid's port {self._cluster.squid_port}",
+                remedy=f"systemctl status {self._cluster.squid_service}",
+            )
+            return [ReadFailed(node=node, at=at(), subject=Subject.SQUID_COUNTERS, problem=problem)]
+        try:
+            counted = await squid_manager.counters(self._connection, node, host, self._cluster.squid_port)
+        except ProblemError as error:
+            if error.problem.kind is ProblemKind.LINK_LOST:
+                raise
+            return [ReadFailed(node=node, at=at(), subject=Subject.SQUID_COUNTERS, problem=error.problem)]
+        return [NodeRead(node=node, at=at(), source="squid.manager", reading=counted)]
+
+    async def read_config(self) -> list[Event]:
+        files = [read.CONFIG_FILE]
+        test = self._version is not None and self._version.major >= 2
+        if test and not interpret.without_rights(self.context, read.KEEPALIVED_TEST):
+            files.append(read.KEEPALIVED_TEST)
+        outputs = await self._run(files)
+        at = self._clock.now()
+        news: list[Event] = []
+        if (problem := interpret.config_problem(self.context, outputs)) is not None:
+            news.append(ReadFailed(node=self._node.name, at=at, subject=Subject.CONFIG, problem=problem))
+        else:
+            found = dict(outputs[read.CONFIG_FILE.id].files)
+            await self._includes(found)
+            news.append(interpret.config(self.context, at, found))
+        if read.KEEPALIVED_TEST in files:
+            news.append(interpret.config_test(self.context, at, outputs, self._version))
+        elif test:
+            problem = interpret.not_permitted(self.context, read.KEEPALIVED_TEST)
+            news.append(ReadFailed(node=self._node.name, at=at, subject=Subject.CONFIG_TEST, problem=problem))
+        return news
+
+    async def _includes(self, files: dict[str, bytes]) -> None:
+        """Fetch what the configuration includes; what cannot be had stays a missing include."""
+        asked: set[str] = set()
+        for _ in range(_INCLUDE_ROUNDS):
+            texts = {name: decode(content) for name, content in files.items()}
+            wanted = [p for p in keepalived_conf.includes(texts, self._names.config_file) if p not in asked]
+            if not wanted:
+                return
+            for pattern in wanted[:32]:
+                asked.add(pattern)
+                outputs = await self._run([read.CONFIG_INCLUDE], replace(self._names, pattern=pattern))
+                found = outputs.get(read.CONFIG_INCLUDE.id)
+                if found is not None and found.status == 0:
+                    files.update(found.files)
+
+    async def log_tail(self) -> list[Event]:
+        """keepalived's last log lines, once: for those who do not follow the log."""
+        if self.systemd is not None and self.systemd >= 236:
+            outputs = await self._run([read.LOG_TAIL])
+            found = outputs.get(read.LOG_TAIL.id)
+            if found is not None and found.status == 0 and found.stdout.strip():
+                return self._journal(found.stdout)
+        return [self.log_failed()]
+
+    def _journal(self, data: bytes) -> list[Event]:
+        at = self._clock.now()
+        lines = (journal.parse_journal_line(raw) for raw in data.splitlines() if raw.strip())
+        return [LogHeard(node=self._node.name, at=at, line=line, backlog=True) for line in lines if line is not None]
+
+    def log_failed(self) -> ReadFailed:
+        """The log cannot be read by this login, and what would help."""
+        problem = Problem(
+            kind=ProblemKind.NOT_PERMITTED,
+            summary=f"{self._node.name}: {self.context.user} sees no log lines of keepalived",
+            remedy=f"on {self._node.name}: usermod -aG systemd-journal {self.context.user}, then log in anew",
+        )
+        return ReadFailed(node=self._node.name, at=self._clock.now(), subject=Subject.LOG, problem=problem)
+
+    # --- helpers ------------------------------------------------------------
+
+    async def _run(self, specs: Sequence[CommandSpec], names: Names | None = None) -> dict[str, script.Output]:
+        """Outputs by id. What sudo refuses is run again without it where that makes sense."""
+        names = names or self._names
+        by_sudo = [s for s in specs if not self._plain_only(s)]
+        plain = [s for s in specs if self._plain_only(s)]
+        outputs: dict[str, script.Output] = {}
+        if by_sudo:
+            outputs.update(await self._batch(by_sudo, names, self.context.rights))
+            for spec in by_sudo:
+                found = outputs.get(spec.id)
+                if found is not None and interpret.sudo_refused(found):
+                    self._refused.add(spec.id)
+                    if spec.root is Root.BETTER:
+                        plain.append(spec)
+        if plain:
+            outputs.update(await self._batch(plain, names, Rights.PLAIN))
+        return outputs
+
+    def _plain_only(self, spec: CommandSpec) -> bool:
+        return spec.root is Root.BETTER and spec.id in self._refused
+
+    async def _batch(self, specs: Sequence[CommandSpec], names: Names, rights: Rights) -> dict[str, script.Output]:
+        marker = secrets.token_hex(16)
+        result = await self._connection.run(
+            script.batch(specs, names, rights),
+            stdin=marker.encode() + b"\n",
+            limit=sum(s.limit + 8192 for s in specs),
+            timeout_s=sum(s.timeout_s + 4 for s in specs[:3]) + 4.0,
+        )
+        return script.outputs(marker, result.stdout, specs)
+
+    def _note_versions(self, at: float, outputs: interpret.Outputs) -> Event:
+        told = interpret.versions(self.context, at, outputs)
+        if isinstance(told, NodeRead) and isinstance(told.reading, VersionsReading):
+            self._version, self.systemd = told.reading.keepalived, told.reading.systemd
+            self._signal = interpret.dump_signal(outputs, self._version)
+        return told
+
+    def _note_units(self, at: float, outputs: interpret.Outputs) -> Event:
+        told = interpret.units(self.context, at, outputs)
+        if isinstance(told, NodeRead) and isinstance(told.reading, UnitsReading):
+            self._units = told.reading
+        return told
+
+    def _no_dump(self) -> Problem | None:
+        """Why no dump may be asked for now."""
+        node, unit = self._node.name, self._cluster.keepalived_service
+        if interpret.without_rights(self.context, read.KEEPALIVED_DUMP):
+            return interpret.not_permitted(self.context, read.KEEPALIVED_DUMP)
+        found = None if self._units is None else self._units.units.get(unit)
+        if found is not None and not found.active:
+            return Problem(
+                kind=ProblemKind.NOT_RUNNING,
+                summary=f"{node}: {unit} is not running",
+                remedy=f"on {node}: systemctl start {unit}",
+            )
+        if self._signal is None:
+            version = "unknown" if self._version is None else str(self._version)
+            return Problem(
+                kind=ProblemKind.COMMAND_FAILED,
+                summary=f"{node}: keepalived (version {version}) offers no dump",
+                remedy="its state is taken from the log or the addresses",
+            )
+        return None
+
+    def _dump_file(self) -> str:
+        """keepalived writes below its own /tmp: with PrivateTmp that is seen through /proc."""
+        found = None if self._units is None else self._units.units.get(self._cluster.keepalived_service)
+        if found is not None and found.private_tmp and found.main_pid:
+            return f"/proc/{found.main_pid}/root/tmp/keepalived.data"
+        return self._names.dump_file
+
+    def started_ago_s(self) -> float | None:
+        """How long keepalived ran at the last look at the units: no signal in its first 2 s."""
+        units = self._units
+        found = None if units is None else units.units.get(self._cluster.keepalived_service)
+        if units is None or found is None or units.uptime_s is None or found.started_uptime_s is None:
+            return None
+        return units.uptime_s - found.started_uptime_s
+
+    def _manager_host(self) -> str | None:
+        """An address on which squid listens, as the node itself can reach it."""
+        if self._listeners is None:
+            return "127.0.0.1"
+        own = [x for x in self._listeners if x.port == self._cluster.squid_port]
+        if not own:
+            return None
+        if any(x.address is None and not x.text.startswith("[") for x in own):
+            return "127.0.0.1"
+        first = own[0].address
+        return "::1" if first is None else str(first)
+
+
+_VERSIONS: Final = (
+    read.KEEPALIVED_VERSION, read.KEEPALIVED_SIGNUM, read.SQUID_VERSION, read.SYSTEMD_VERSION, read.KERNEL_RELEASE,
+)  # fmt: skip
+_UNITS: Final = (read.UPTIME, read.UNITS)
+
+_READERS: Final[Mapping[Group, Callable[[NodeReader], Awaitable[list[Event]]]]] = {
+    Group.KERNEL: NodeReader.read_kernel,
+    Group.UNITS: NodeReader.read_units,
+    Group.DAEMON: NodeReader.read_daemon,
+    Group.SQUID: NodeReader.read_squid,
+    Group.COUNTERS: NodeReader.read_counters,
+    Group.CONFIG: NodeReader.read_config,
+    Group.VERSIONS: NodeReader.read_versions,
+}

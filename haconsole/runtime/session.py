@@ -1,0 +1,219 @@
+"""One node, for as long as the console runs: connect, read, follow, and again when the link dies.
+
+Everything that happens becomes an event. A node that hangs hurts nobody else: each has its own
+session, every wait is bounded, and cancellation is immediate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from haconsole.catalogue import read, script
+from haconsole.catalogue.command import StreamSpec
+from haconsole.io.ports import Clock, Connection, Connector
+from haconsole.model.events import Event, LinkPhase, LogHeard, Phase
+from haconsole.model.problems import Problem, ProblemError
+from haconsole.model.readings import LogFactKind, Rights
+from haconsole.model.spec import ClusterSpec, NodeSpec
+from haconsole.runtime.collector import Collector, first_problem
+from haconsole.runtime.reader import Group, NodeReader
+
+BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+PERMANENT_S: Final = 20.0
+"""A problem that a person must mend is tried again this often."""
+DUMP_GAP_S: Final = 1.0
+"""At most one dump a second and node (TRIAGE 3.7)."""
+DAEMON_YOUNG_S: Final = 2.5
+"""No signal to keepalived in its first two seconds (TRIAGE 3.7)."""
+
+CADENCE_S: Final = {
+    Group.UNITS: 5.0,
+    Group.KERNEL: 15.0,
+    Group.DAEMON: 30.0,
+    Group.COUNTERS: 5.0,
+    Group.SQUID: 10.0,
+    Group.CONFIG: 120.0,
+    Group.VERSIONS: 600.0,
+}
+FAST: Final = (Group.KERNEL, Group.UNITS, Group.DAEMON)
+SLOW: Final = (Group.SQUID, Group.COUNTERS, Group.CONFIG, Group.VERSIONS)
+"""A hung `squid -k check` must not hold up what keepalived says: two lanes."""
+
+
+@dataclass(slots=True)
+class Agenda:
+    """When each group is due, in console time. Pure."""
+
+    due: dict[Group, float]
+
+    def ready(self, now: float) -> list[Group]:
+        """Groups due at `now`, in the order of the lane."""
+        return [g for g, at in self.due.items() if at <= now]
+
+    def done(self, group: Group, now: float) -> None:
+        """It was read: due again after its cadence, unless something asked for it meanwhile."""
+        self.due[group] = now + CADENCE_S[group]
+
+    def hasten(self, group: Group, at: float) -> None:
+        """Due at `at` at the latest."""
+        if group in self.due:
+            self.due[group] = min(self.due[group], at)
+
+    def next_in(self, now: float) -> float:
+        """Seconds until something is due."""
+        return max(0.0, min(self.due.values()) - now)
+
+
+class NodeSession:
+    """Runs one node. `emit` takes events; `random_unit` gives jitter in 0..1."""
+
+    def __init__(  # noqa: PLR0917 - a node, and the doors it is reached through
+        self,
+        cluster: ClusterSpec,
+        node: NodeSpec,
+        connector: Connector,
+        clock: Clock,
+        emit: Callable[[Event], None],
+        random_unit: Callable[[], float] = random.random,
+    ) -> None:
+        self._cluster, self._node, self._connector, self._clock = cluster, node, connector, clock
+        self._emit, self._random = emit, random_unit
+        self._lanes: list[tuple[Agenda, asyncio.Event]] = []
+
+    async def run(self) -> None:
+        """For ever; ends only by cancellation."""
+        failures = 0
+        while True:
+            self._phase(Phase.CONNECTING)
+            started = self._clock.now()
+            try:
+                await self._connect_and_serve()
+            except ProblemError as error:
+                # A link that held for a while was a good one: start the backoff anew.
+                failures = 0 if self._clock.now() - started > 30.0 else failures + 1
+                wait = self._wait_s(error.problem, failures)
+                self._phase(Phase.WAITING, error.problem, self._clock.now() + wait)
+                await asyncio.sleep(wait)
+
+    def _wait_s(self, problem: Problem, failures: int) -> float:
+        base = PERMANENT_S if problem.kind.permanent else BACKOFF_S[min(failures, len(BACKOFF_S)) - 1]
+        return base * (0.75 + 0.5 * self._random())
+
+    def _phase(self, phase: Phase, problem: Problem | None = None, retry_at: float | None = None) -> None:
+        at = self._clock.now()
+        self._emit(LinkPhase(node=self._node.name, at=at, phase=phase, problem=problem, retry_at=retry_at))
+
+    async def _connect_and_serve(self) -> None:
+        connection = await self._connector.connect(self._node)
+        try:
+            self._phase(Phase.CONNECTED)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._lost(connection))
+                tasks.create_task(self._serve(connection))
+        except* ProblemError as group:
+            raise first_problem(group) from None
+        finally:
+            connection.abort()
+
+    async def _lost(self, connection: Connection) -> None:
+        raise ProblemError(await connection.wait_lost())
+
+    async def _serve(self, connection: Connection) -> None:
+        reader = NodeReader(self._cluster, self._node, connection, self._clock)
+        self._emit(await reader.beat())
+        for event in await reader.introduce():
+            self._emit(event)
+        self._lanes = [self._lane(FAST), self._lane(SLOW)]
+        async with asyncio.TaskGroup() as tasks:
+            for agenda, wake in self._lanes:
+                tasks.create_task(self._keep_reading(reader, agenda, wake))
+            tasks.create_task(self._collect(connection, reader))
+
+    def _lane(self, groups: tuple[Group, ...]) -> tuple[Agenda, asyncio.Event]:
+        now = self._clock.now()
+        fresh = {Group.UNITS, Group.VERSIONS}  # `introduce` has just read them
+        due = {g: now + (CADENCE_S[g] if g in fresh else 0.0) for g in groups}
+        return Agenda(due), asyncio.Event()
+
+    async def _keep_reading(self, reader: NodeReader, agenda: Agenda, wake: asyncio.Event) -> None:
+        while True:
+            for group in agenda.ready(self._clock.now()):
+                if group is Group.DAEMON:
+                    await self._let_daemon_settle(reader)
+                agenda.done(group, self._clock.now())
+                for event in await reader.read(group):
+                    self._emit(event)
+            wake.clear()
+            try:
+                async with asyncio.timeout(agenda.next_in(self._clock.now())):
+                    await wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _let_daemon_settle(self, reader: NodeReader) -> None:
+        age = reader.started_ago_s()
+        if age is not None and age < DAEMON_YOUNG_S:
+            await asyncio.sleep(DAEMON_YOUNG_S - age)
+
+    async def _collect(self, connection: Connection, reader: NodeReader) -> None:
+        log = log_stream(reader)
+        if log is None:
+            self._emit(reader.log_failed())
+        streams = [read.KERNEL_MONITOR, *([log] if log is not None else [])]
+        command = script.collector(streams, reader.names, self._log_rights(reader))
+        stream = await connection.stream(command)
+        try:
+            await Collector(self._node.name, stream, self._clock, self._heard).run()
+        finally:
+            await stream.stop()
+
+    @staticmethod
+    def _log_rights(reader: NodeReader) -> Rights:
+        """Members of these groups read the journal without sudo: fewer root processes on the node."""
+        identity = reader.identity
+        if identity is not None and identity.groups & {"systemd-journal", "adm"}:
+            return Rights.PLAIN
+        return reader.context.rights
+
+    def _heard(self, event: Event) -> None:
+        self._emit(event)
+        if isinstance(event, LogHeard) and not event.backlog:
+            self._react(event)
+
+    def _react(self, event: LogHeard) -> None:
+        """What the log says makes readings due: the dump after a transition, units after systemd's word."""
+        now, fact = self._clock.now(), event.line.fact
+        if event.line.program == "systemd":
+            for group in (Group.UNITS, Group.SQUID, Group.COUNTERS):
+                self._hasten(group, now + 0.2)
+        if fact is None or fact.kind in {LogFactKind.DUMPED, LogFactKind.OTHER}:
+            return
+        started = fact.kind in {LogFactKind.STARTED, LogFactKind.RELOADED}
+        self._hasten(Group.UNITS, now)
+        self._hasten(Group.DAEMON, now + (DAEMON_YOUNG_S if started else DUMP_GAP_S))
+        if started:
+            self._hasten(Group.CONFIG, now + DAEMON_YOUNG_S)
+
+    def _hasten(self, group: Group, at: float) -> None:
+        for agenda, wake in self._lanes:
+            if group in agenda.due:
+                agenda.hasten(group, at)
+                wake.set()
+
+
+def log_stream(reader: NodeReader) -> StreamSpec | None:
+    """How this node's log can be followed; None: not at all with these rights.
+
+    `journalctl --output-fields` came with systemd 236; before it the syslog file is used
+    (CentOS 7: /var/log/messages).
+    """
+    identity, rights = reader.identity, reader.context.rights
+    grouped = identity is not None and bool(identity.groups & {"systemd-journal", "adm"})
+    if rights is Rights.PLAIN and not grouped:
+        return None
+    journal = reader.systemd is not None and reader.systemd >= 236
+    return read.LOG_FOLLOW if journal else read.LOG_FILE_FOLLOW
