@@ -44,6 +44,9 @@ UPTIME = CommandSpec(
     id="host.uptime", argv=("cat", "/proc/uptime"), subject=Subject.UNITS, doc="Seconds since boot, by the node."
 )
 TIME = CommandSpec(id="host.time", argv=("date", "+%s.%N"), subject=Subject.CLOCK, doc="The node's clock.")
+ZONE = CommandSpec(
+    id="host.zone", argv=("date", "+%z"), subject=Subject.CLOCK, doc="The node's time zone: syslog's times."
+)
 KERNEL_RELEASE = CommandSpec(id="host.kernel", argv=("uname", "-r"), subject=Subject.VERSIONS, doc="Kernel release.")
 SYSTEMD_VERSION = CommandSpec(
     id="systemd.version", argv=("systemctl", "--version"), subject=Subject.VERSIONS, doc="systemd's version."
@@ -167,9 +170,9 @@ LOG_FILE_FOLLOW = StreamSpec(
 COMMANDS: Final[Mapping[str, CommandSpec]] = {
     c.id: c
     for c in (
-        USER, UID, GROUPS, HOSTNAME, BOOT_ID, TOOLS_FOUND, UPTIME, TIME, KERNEL_RELEASE, SYSTEMD_VERSION, UNITS, LINKS,
-        ADDRESSES, KEEPALIVED_VERSION, KEEPALIVED_SIGNUM, KEEPALIVED_TEST, KEEPALIVED_DUMP, CONFIG_FILE, CONFIG_INCLUDE,
-        SQUID_VERSION, SQUID_CHECK, SOCKETS, LOG_TAIL, LOG_FILE_TAIL,
+        USER, UID, GROUPS, HOSTNAME, BOOT_ID, TOOLS_FOUND, UPTIME, TIME, ZONE, KERNEL_RELEASE, SYSTEMD_VERSION, UNITS,
+        LINKS, ADDRESSES, KEEPALIVED_VERSION, KEEPALIVED_SIGNUM, KEEPALIVED_TEST, KEEPALIVED_DUMP, CONFIG_FILE,
+        CONFIG_INCLUDE, SQUID_VERSION, SQUID_CHECK, SOCKETS, LOG_TAIL, LOG_FILE_TAIL,
     )
 }  # fmt: skip
 """Every short command that can read a node, by id."""

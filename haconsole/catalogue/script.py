@@ -36,7 +36,8 @@ begin() { printf '\n@%s begin %s\n' "$N" "$1"; }
 end() { printf '\n@%s end %s\n%s\n' "$N" "$1" "$2"; }
 run() {
  i=$1 t=$2 l=$3; shift 3; begin "$i"
- m=$({ { timeout -k 1 "$t" "$@" 3>&- 4>&-; echo "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+ m=$({ { timeout -k 1 "$t" "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
+  head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
  end "$i" "$m"; }
 look() { case $f in /proc/*) "$@" stat -c '%i %y %s' "$f" ;; *) stat -c '%i %y %s' "$f" ;; esac 2>/dev/null; }
 fresh() {
@@ -53,7 +54,7 @@ fresh() {
  done; echo 'no new dump within 3 s' >&2; return 75; }
 dump() {
  i=$1 l=$3; shift 3; begin "$i"
- m=$({ { fresh "$@" 3>&- 4>&-; echo "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+ m=$({ { fresh "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
  end "$i" "$m"; }
 show() {
  p=$1; shift; r=0; o=$IFS; IFS=
@@ -63,7 +64,7 @@ show() {
  done; IFS=$o; return $r; }
 files() {
  i=$1 l=$3; shift 3; begin "$i"
- m=$({ { show "$@" 3>&- 4>&-; echo "$?" >&3; } 2>&3 |
+ m=$({ { show "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
   sed -e 's/^\([[:space:]]*auth_pass[[:space:]]\{1,\}\).*/\1(secret)/' | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
  end "$i" "$m"; }
 """

@@ -33,6 +33,7 @@ _CONDITION = re.compile(r"@(\^?)([^ \t]*)[ \t]+(.*)", re.DOTALL)
 _DEFINITION = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)=[ \t]*(.*)", re.DOTALL)
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*)(?=[ \t,)]|$))")
 _INCLUDE = re.compile(r"include[rmwba]?[ \t]+(.*)", re.DOTALL)
+_GENERATORS = ("~SEQ", "~LST")
 _BRACE = re.compile(r"[{}\"]")
 _ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
 
@@ -90,7 +91,7 @@ class Reader:
             self.complain(place, "keepalived reads at most 1,023 characters of a line as one")
         text, balanced = decomment(raw)
         if self._open is not None:
-            self._continue(text)
+            self._continue(text, place)
             return
         if not balanced:
             self.complain(place, "a quoted text has no end on its line")
@@ -111,35 +112,46 @@ class Reader:
         hidden = False
         following: list[str] = []
         while text := text.strip(" \t"):
-            if text.startswith("@"):
-                found = self._condition(text, place)
-                if found is None:
-                    break
-                text, undecided = found
-                condition = condition or undecided
-                continue
-            if defined := _DEFINITION.fullmatch(text):
-                self._define(defined[1], defined[2], certain=condition is None)
+            text, condition, more = self._settle(text, place, condition)
+            following = more + following
+            if included := _INCLUDE.fullmatch(text):
+                self._include(text[: included.start(1)].strip(), included[1], place, condition)
                 break
-            if text.startswith(("~SEQ", "~LST")):
+            if text.startswith(_GENERATORS):
                 self.complain(place, f"haconsole does not expand {text[:4]}: what it makes is not known here")
                 self.tree.text(text, place, condition, hidden=hidden)
                 break
-            expanded, more = self._expand(text, place)
-            following = more + following
-            if expanded != text and expanded.lstrip(" \t").startswith(("@", "~")):
-                text = expanded
-                continue
-            if included := _INCLUDE.fullmatch(expanded):
-                self._include(expanded[: included.start(1)].strip(), included[1], place, condition)
-                break
-            text, hidden = self._brace(expanded, place, condition, hidden=hidden)
+            if text:
+                text, hidden = self._brace(text, place, condition, hidden=hidden)
         for line in following:
             self._count()
             if level >= MAX_DEPTH:
                 self.complain(place, "definitions within definitions are too deep")
                 break
             self._statement(line, place, level + 1)
+
+    def _settle(self, text: str, place: Place, condition: str | None) -> tuple[str, str | None, list[str]]:
+        """Return the line without conditions and with its definitions put in, "" if nothing is left of it.
+
+        With it the condition, if undecided, and the lines that a multi-line definition brings behind it.
+        """
+        following: list[str] = []
+        while text and not text.startswith(_GENERATORS):
+            if text.startswith("@"):
+                text, undecided = self._condition(text, place)
+                condition = condition or undecided
+            elif defined := _DEFINITION.fullmatch(text):
+                self._define(defined[1], defined[2], certain=condition is None)
+                text = ""
+            else:
+                expanded, more = self._expand(text, place)
+                if expanded == text:
+                    break
+                text, _ = decomment(expanded)  # once more: what came in may hold a comment
+                following = more + following
+                if not text.startswith(("@", "~")):
+                    break
+        return text, condition, following
 
     def _brace(self, text: str, place: Place, condition: str | None, *, hidden: bool) -> tuple[str, bool]:
         """Hand over the text up to the first brace, or the brace; return what is behind it."""
@@ -154,14 +166,14 @@ class Reader:
         # wrote it; keepalived ends the line there all the same. So what follows stays hidden.
         return text[at:], hidden or (secret and text[at - 1] not in " \t")
 
-    def _condition(self, text: str, place: Place) -> tuple[str, str | None] | None:
-        """Return the line without its condition, and the condition if undecided; None: not for us."""
+    def _condition(self, text: str, place: Place) -> tuple[str, str | None]:
+        """Return the line without its condition, "" if it is not for us, and the condition if undecided."""
         found = _CONDITION.fullmatch(text)
         if not found:
-            return None  # keepalived drops a condition without anything behind it
+            return "", None  # keepalived drops a condition without anything behind it
         sign, name, rest = found[1], found[2], found[3]
         if self._config_id is not None:
-            return (rest, None) if (name == self._config_id) != bool(sign) else None
+            return (rest if (name == self._config_id) != bool(sign) else ""), None
         what = "except where" if sign else "only where"
         self.complain(
             place, f"this line counts {what} keepalived's config-id is {clean(name)[:64]!r}; here it is unknown"
@@ -176,7 +188,7 @@ class Reader:
         else:
             self._definitions[name] = _Definition((value,), certain=certain)
 
-    def _continue(self, text: str) -> None:
+    def _continue(self, text: str, place: Place) -> None:
         """Take the next line of a multi-line definition; the first without backslash is the last."""
         if self._open is None:
             return
@@ -185,6 +197,8 @@ class Reader:
         lines.append(text[:-1].rstrip(" \t") if more else text)
         if not more:
             self._open = None
+            if not text:
+                self.complain(place, f"a blank line ends the definition of ${name}, whatever the line before it says")
             self._definitions[name] = _Definition(tuple(line for line in lines if line) or ("",), certain=certain)
 
     def _definition(self, name: str) -> _Definition | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from haconsole.model.keepalived_conf import Place, Statement
 from haconsole.parse.errors import ParseError
-from haconsole.parse.keepalived_conf_words import holds_secret, one_line, safe, split
+from haconsole.parse.keepalived_conf_words import holds_secret, one_line, safe, split, takes_no_block
 
 MAX_NESTING = 64
 
@@ -55,6 +55,8 @@ class Tree:
         if not here or here[-1].block is not None:
             self._complain(place, "a '{' without a keyword: keepalived ignores it, and the block ends one '}' earlier")
             here.append(_Node((), place, condition))
+        elif takes_no_block(here[-1].words):
+            self._complain(place, f"a '{{' behind {here[-1].words[0]!r}, which has no block")
         here[-1].block = []
         self._stack.append(here[-1])
 

@@ -59,7 +59,8 @@ Complain = Callable[[str], None]
 def decomment(line: str) -> tuple[str, bool]:
     """Return the line without comment and outer blanks, and whether its quotes are balanced.
 
-    A backslash at the end stays, without the blanks before it, even if it ends a comment. `\\#` and `\\!` outside quotes stand for themselves.
+    A backslash at the end stays, without the blanks before it, even if it ends a comment.
+    `\\#` and `\\!` outside quotes stand for themselves.
     """
     kept: list[str] = []
     quoted, continued, start, at = False, False, 0, 0
@@ -198,3 +199,8 @@ def one_line(words: tuple[str, ...], parent: str, complain: Complain) -> None:
         complain("there may be no blank before the '=' of a definition: keepalived does not take this for one")
     elif parent in _NAME_LISTS and len(words) > 1 and words[1] != "weight":
         complain("keepalived reads one name a line, with `weight` behind it: the rest has no effect")
+
+
+def takes_no_block(words: tuple[str, ...]) -> bool:
+    """Tell whether the keyword is one that never has a block."""
+    return bool(words) and words[0] in _TAKES

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from haconsole.io.ports import Clock, Stream
@@ -72,11 +73,23 @@ class Rate:
         return True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Whose lines they are, and what is needed to read them."""
+
+    node: str
+    keepalived_unit: str = "keepalived"
+    squid_unit: str = "squid"
+    utc_offset_s: float | None = None
+
+
 class Collector:
     """Turns one stream into events. `emit` takes each event as it is made."""
 
-    def __init__(self, node: str, stream: Stream, clock: Clock, emit: Callable[[Event], None]) -> None:
-        self._node, self._stream, self._clock, self._emit = node, stream, clock, emit
+    def __init__(self, source: Source, stream: Stream, clock: Clock, emit: Callable[[Event], None]) -> None:
+        self._source, self._node = source, source.node
+        self._stream, self._clock, self._emit = stream, clock, emit
+        self._offset_s = 0.0
         self._sent: deque[float] = deque()
         self._lines = Lines()
         self._rate = Rate(LOG_RATE, LOG_BURST)
@@ -133,10 +146,9 @@ class Collector:
                     if change is not None:
                         self._emit(KernelEvent(node=self._node, at=at, change=change))
                 case b"L ":
-                    self._log(at, journal.parse_journal_line(text))
+                    self._log(at, journal.parse_journal_line(text, **self._units()))
                 case b"S ":
-                    now = at + 0.0
-                    self._log(at, journal.parse_syslog_line(decode(text), node_now_s=now, node_utc_offset_s=0.0))
+                    self._log(at, self._syslog(at, text))
                 case b"E ":
                     self._ended(at, text)
                 case _:
@@ -144,10 +156,19 @@ class Collector:
         except (ParseError, ValueError):
             self.unreadable += 1
 
+    def _units(self) -> dict[str, str]:
+        return {"keepalived_unit": self._source.keepalived_unit, "squid_unit": self._source.squid_unit}
+
+    def _syslog(self, at: float, text: bytes) -> LogLine | None:
+        """syslog's times are the node's: its clock, as last measured, says which year and day."""
+        now, zone = at + self._offset_s, self._source.utc_offset_s
+        return journal.parse_syslog_line(text, node_now_s=now, node_utc_offset_s=zone, **self._units())
+
     def _answered(self, at: float, text: bytes) -> None:
         sent = self._sent.popleft() if self._sent else at
         value = float(text)
         if 0 < value < 1e11:
+            self._offset_s = value - (sent + at) / 2
             self._emit(Heartbeat(node=self._node, at=at, sent_at=sent, node_time_s=value))
 
     def _log(self, at: float, line: LogLine | None) -> None:

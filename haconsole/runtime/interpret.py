@@ -6,6 +6,7 @@ never fails silently, and a failure always names its subject.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -30,6 +31,7 @@ from haconsole.parse import iproute, keepalived_conf, keepalived_dump, keepalive
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean, decode
 
+_ZONE: Final = re.compile(r"([+-])([0-9]{2})([0-9]{2})")
 T = TypeVar("T")
 Outputs = Mapping[str, Output]
 NewsOf = NodeRead | ReadFailed
@@ -176,20 +178,29 @@ def identity(context: Context, at: float, outputs: Outputs, *, sudo: bool) -> Ne
         return _failed(context, at, *bad)
 
     def make() -> IdentityReading:
-        found = frozenset(_text(outputs, read.TOOLS_FOUND).split())
-        uid = identity_parser.parse_uid(_text(outputs, read.UID))
-        rights = Rights.ROOT if uid == 0 else Rights.SUDO if sudo and "sudo" in found else Rights.PLAIN
-        return IdentityReading(
-            user=identity_parser.parse_word(_text(outputs, read.USER)),
-            uid=uid,
-            groups=frozenset(clean(g) for g in _text(outputs, read.GROUPS).split()),
-            hostname=identity_parser.parse_word(_text(outputs, read.HOSTNAME)),
+        tools = identity_parser.parse_tools(_text(outputs, read.TOOLS_FOUND), read.TOOLS)
+        root = _text(outputs, read.UID).strip() == "0"
+        rights = Rights.ROOT if root else Rights.SUDO if sudo and tools["sudo"] else Rights.PLAIN
+        return identity_parser.parse_identity(
+            uid=_text(outputs, read.UID),
+            user=_text(outputs, read.USER),
+            groups=_text(outputs, read.GROUPS),
+            hostname=_text(outputs, read.HOSTNAME),
             rights=rights,
-            boot_id=clean(_text(outputs, read.BOOT_ID).strip()) or None,
-            tools={tool: tool in found for tool in read.TOOLS},
+            boot_id=_text(outputs, read.BOOT_ID) or None,
+            tools=tools,
         )
 
     return _told(context, at, read.UID, make)
+
+
+def utc_offset_s(outputs: Outputs) -> float | None:
+    """East of Greenwich positive, from `date +%z`; None: not told."""
+    found = _ZONE.fullmatch(_text(outputs, read.ZONE).strip())
+    if found is None:
+        return None
+    value = int(found[2]) * 3600.0 + int(found[3]) * 60.0
+    return -value if found[1] == "-" else value
 
 
 def versions(context: Context, at: float, outputs: Outputs) -> NewsOf:
@@ -200,7 +211,7 @@ def versions(context: Context, at: float, outputs: Outputs) -> NewsOf:
             keepalived=_or_none(lambda: keepalived(outputs)),
             squid=_or_none(lambda: squid.parse_version(_text(outputs, read.SQUID_VERSION))),
             systemd=_or_none(lambda: systemd.parse_systemd_version(_text(outputs, read.SYSTEMD_VERSION))),
-            kernel=clean(_text(outputs, read.KERNEL_RELEASE).strip()) or None,
+            kernel=_or_none(lambda: identity_parser.parse_kernel_release(_text(outputs, read.KERNEL_RELEASE))),
         )
 
     return _told(context, at, read.KEEPALIVED_VERSION, make)
@@ -254,7 +265,7 @@ def units(context: Context, at: float, outputs: Outputs) -> NewsOf:
     def make() -> UnitsReading:
         uptime = _or_none(lambda: systemd.parse_uptime(_text(outputs, read.UPTIME)))
         names = (context.keepalived_unit, context.squid_unit)
-        return systemd.parse_units(_text(outputs, read.UNITS), names, uptime)
+        return systemd.parse_units(_text(outputs, read.UNITS), uptime, names)
 
     return _told(context, at, read.UNITS, make)
 

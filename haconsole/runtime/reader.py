@@ -67,6 +67,7 @@ class NodeReader:
         self._listeners: tuple[Listener, ...] | None = None
         self.identity: IdentityReading | None = None
         self.systemd: int | None = None
+        self.utc_offset_s: float | None = None
         self.context = interpret.Context(
             node=node.name,
             squid_port=cluster.squid_port,
@@ -98,10 +99,12 @@ class NodeReader:
     async def introduce(self) -> list[Event]:
         """Who we are there, what is installed, and the units: the rest builds on it."""
         specs = [
-            read.USER, read.UID, read.GROUPS, read.HOSTNAME, read.BOOT_ID, read.TOOLS_FOUND, *_VERSIONS, *_UNITS,
+            read.USER, read.UID, read.GROUPS, read.HOSTNAME, read.BOOT_ID, read.TOOLS_FOUND, read.ZONE,
+            *_VERSIONS, *_UNITS,
         ]  # fmt: skip
         outputs = await self._run(specs)
         at = self._clock.now()
+        self.utc_offset_s = interpret.utc_offset_s(outputs)
         told = interpret.identity(self.context, at, outputs, sudo=self._node.ssh.sudo)
         if isinstance(told, NodeRead) and isinstance(told.reading, IdentityReading):
             self.identity = told.reading

@@ -19,7 +19,7 @@ from haconsole.model.events import Event, LinkPhase, LogHeard, Phase
 from haconsole.model.problems import Problem, ProblemError
 from haconsole.model.readings import LogFactKind, Rights
 from haconsole.model.spec import ClusterSpec, NodeSpec
-from haconsole.runtime.collector import Collector, first_problem
+from haconsole.runtime.collector import Collector, Source, first_problem
 from haconsole.runtime.reader import Group, NodeReader
 
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -167,9 +167,17 @@ class NodeSession:
         command = script.collector(streams, reader.names, self._log_rights(reader))
         stream = await connection.stream(command)
         try:
-            await Collector(self._node.name, stream, self._clock, self._heard).run()
+            await Collector(self._source(reader), stream, self._clock, self._heard).run()
         finally:
             await stream.stop()
+
+    def _source(self, reader: NodeReader) -> Source:
+        return Source(
+            node=self._node.name,
+            keepalived_unit=self._cluster.keepalived_service,
+            squid_unit=self._cluster.squid_service,
+            utc_offset_s=reader.utc_offset_s,
+        )
 
     @staticmethod
     def _log_rights(reader: NodeReader) -> Rights:

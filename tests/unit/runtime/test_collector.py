@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from haconsole.model.events import Event, Heartbeat, KernelEvent, LogHeard, ReadFailed
 from haconsole.model.problems import ProblemError, ProblemKind
 from haconsole.runtime import collector
-from haconsole.runtime.collector import LINE_LIMIT, Collector, Lines, Rate
+from haconsole.runtime.collector import LINE_LIMIT, Collector, Lines, Rate, Source
 from tests.support.wait import until
 from tests.unit.runtime.fakes import FakeClock, FakeStream
 
@@ -41,7 +41,7 @@ class Bench:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.stream = FakeStream()
-        self.collector = Collector("n1", self.stream, FakeClock(), self.events.append)
+        self.collector = Collector(Source(node="n1"), self.stream, FakeClock(), self.events.append)
 
     def of(self, kind: type) -> list[Event]:
         return [e for e in self.events if isinstance(e, kind)]
