@@ -19,6 +19,7 @@ from haconsole.model.findings import Severity
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
 from haconsole.model.state import ClusterState
+from haconsole.runtime.collector import first_problem
 from haconsole.runtime.prober import probe_once
 from haconsole.runtime.reader import Group, NodeReader
 from haconsole.runtime.session import DAEMON_YOUNG_S
@@ -82,7 +83,7 @@ class Look:
         self.emit(LinkPhase(node=node.name, at=now(), phase=Phase.CONNECTING))
         try:
             async with asyncio.timeout(NODE_LIMIT_S):
-                await self._read(node)
+                await self._read_or_problem(node)
         except ProblemError as error:
             self.emit(LinkPhase(node=node.name, at=now(), phase=Phase.WAITING, problem=error.problem))
         except TimeoutError:
@@ -93,13 +94,20 @@ class Look:
             )
             self.emit(LinkPhase(node=node.name, at=now(), phase=Phase.WAITING, problem=problem))
 
+    async def _read_or_problem(self, node: NodeSpec) -> None:
+        try:
+            await self._read(node)
+        except* ProblemError as group:
+            raise first_problem(group) from None
+
     async def _read(self, node: NodeSpec) -> None:
         connection = await self._connector.connect(node)
         self._connections.append(connection)
         self.emit(LinkPhase(node=node.name, at=self._clock.now(), phase=Phase.CONNECTED))
         reader = NodeReader(self._spec, node, connection, self._clock)
+        # Alone on the link: the tighter the trip, the better the clock's offset is known.
+        await self._beat(reader)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._beat(reader))
             tasks.create_task(self._take_all(reader.introduce))
             tasks.create_task(self._groups(reader, (Group.KERNEL,)))
         self._readers[node.name] = reader

@@ -18,7 +18,6 @@ from haconsole.parse import squid
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import decode
 
-PAGES: Final = ("counters", "info", "5min")
 LIMIT: Final = 256 * 1024
 TIMEOUT_S: Final = 3.0
 
@@ -28,17 +27,18 @@ async def counters(connection: Connection, node: str, host: str, port: int) -> S
 
     Raises: ProblemError.
     """
-    parts = []
-    for page in PAGES:
+    parts: dict[str, SquidCounters] = {}
+    for page, parse in _PARSERS.items():
         body = await _page(connection, node, host, port, page)
         try:
-            parts.append(_PARSERS[page](body))
+            parts[page] = parse(body)
         except ParseError as error:
             raise ProblemError(_unreadable(node, page, str(error))) from error
-    return squid.merge(*parts)
+    return squid.merge(counters=parts["counters"], info=parts["info"], five_min=parts["5min"])
 
 
 _PARSERS: Final = {"counters": squid.parse_counters, "info": squid.parse_info, "5min": squid.parse_5min}
+"""Page -> its parser."""
 
 
 def request(host: str, port: int, page: str) -> bytes:
