@@ -16,6 +16,7 @@ from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     Address,
     ConfigTest,
+    DaemonReading,
     IdentityReading,
     KernelReading,
     SquidCounters,
@@ -53,6 +54,9 @@ class Policy:
 
 
 DEFAULT_POLICY: Final = Policy()
+
+START_ERROR_S: Final = 1.0
+"""How late the start of a unit may seem: its time counts from a boot that is known to one round trip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +96,11 @@ class NodePicture:
     clients: int | None = None
     hit_ratio: float | None = None
     failed: Mapping[Subject, Known[Problem]]
+    kernel_at: float | None = None
+    """When `kernel` was true for the last time that was heard of; likewise the others."""
+    units_at: float | None = None
+    squid_at: float | None = None
+    config_test_at: float | None = None
 
     @property
     def name(self) -> str:
@@ -163,8 +172,8 @@ class ClusterPicture:
 
 def picture(spec: ClusterSpec, state: ClusterState, now: float, policy: Policy = DEFAULT_POLICY) -> ClusterPicture:
     """What may be believed of the cluster at `now` (console clock)."""
-    nodes = tuple(_node(n, state.nodes[n.name], now, policy) for n in spec.nodes)
-    vips = tuple(_vip(spec, state, nodes, address, now, policy) for address in _order(spec, state))
+    nodes = tuple(_node(spec, n, state.nodes[n.name], now, policy) for n in spec.nodes)
+    vips = tuple(_vip(spec, state, nodes, address, now=now, policy=policy) for address in _order(spec, state))
     return ClusterPicture(spec=spec, at=now, nodes=nodes, vips=vips, log=state.log, policy=policy)
 
 
@@ -174,7 +183,7 @@ def _order(spec: ClusterSpec, state: ClusterState) -> list[IpAddress]:
     return [*configured, *sorted((a for a in state.vips if a not in configured), key=lambda a: (a.version, int(a)))]
 
 
-def _node(spec: NodeSpec, state: NodeState, now: float, policy: Policy) -> NodePicture:
+def _node(cluster: ClusterSpec, spec: NodeSpec, state: NodeState, now: float, policy: Policy) -> NodePicture:
     age = None if state.heard_at is None else max(0.0, now - state.heard_at)
     connected = state.phase is Phase.CONNECTED
     stale = connected and (age is None or age > policy.silent_s)
@@ -189,10 +198,10 @@ def _node(spec: NodeSpec, state: NodeState, now: float, policy: Policy) -> NodeP
         age_s=age,
         failed=state.failed,
     )
-    return _filled(blank, state, now, policy) if blank.readable else blank
+    return _filled(cluster, blank, state, now, policy) if blank.readable else blank
 
 
-def _filled(blank: NodePicture, state: NodeState, now: float, policy: Policy) -> NodePicture:
+def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: float, policy: Policy) -> NodePicture:
     since = state.phase_since or 0.0
 
     def fresh(known: Known[T] | None, limit_s: float) -> T | None:
@@ -200,12 +209,16 @@ def _filled(blank: NodePicture, state: NodeState, now: float, policy: Policy) ->
         return None if known is None or known.at < since or now - known.at > limit_s else known.value
 
     units = fresh(state.units, policy.units_s)
-    keepalived, squid_unit = _units(units)
-    daemon = fresh(state.daemon, policy.daemon_s)
+    keepalived = _unit(units, cluster.keepalived_service)
+    squid_unit = _unit(units, cluster.squid_service)
     kernel = fresh(state.kernel, policy.kernel_s)
     config = fresh(state.config, policy.slow_s)
     rate, clients, hits = _traffic(state, fresh(state.counters, policy.squid_s))
     boot = state.units.at - units.uptime_s if units and units.uptime_s is not None and state.units else None
+    started = _since(boot, keepalived) if keepalived is not None and keepalived.active else None
+    daemon = _of_this_run(state.daemon if fresh(state.daemon, policy.daemon_s) is not None else None, started)
+    squid = fresh(state.squid, policy.squid_s)
+    test = fresh(state.config_test, policy.slow_s)
     return NodePicture(
         spec=blank.spec,
         phase=blank.phase,
@@ -226,30 +239,42 @@ def _filled(blank: NodePicture, state: NodeState, now: float, policy: Policy) ->
         keepalived_since=_since(boot, keepalived),
         squid_since=_since(boot, squid_unit),
         instances=instances_of(
-            daemon=Known(daemon, state.daemon.at, state.daemon.source) if daemon and state.daemon else None,
+            daemon=daemon,
             configured=None if config is None else vrrp_instances(config.conf),
-            logged=state.logged,
+            logged={k: v for k, v in state.logged.items() if started is None or v.at >= started - START_ERROR_S},
             kernel=kernel,
             running=None if keepalived is None else keepalived.active,
             clock=state.clock,
         ),
-        dump_at=state.daemon.at if daemon and state.daemon else None,
+        dump_at=None if daemon is None else daemon.at,
         config=config,
-        config_test=fresh(state.config_test, policy.slow_s),
-        squid=fresh(state.squid, policy.squid_s),
+        config_test=test,
+        squid=squid,
         requests_per_s=rate,
         clients=clients,
         hit_ratio=hits,
         failed=blank.failed,
+        kernel_at=_at(state.kernel, kernel),
+        units_at=_at(state.units, units),
+        squid_at=_at(state.squid, squid),
+        config_test_at=_at(state.config_test, test),
     )
 
 
-def _units(units: UnitsReading | None) -> tuple[UnitReading | None, UnitReading | None]:
-    """(keepalived's, squid's): the reader asks for both, in this order."""
-    if units is None:
-        return None, None
-    values = list(units.units.values())
-    return (values[0] if values else None), (values[1] if len(values) > 1 else None)
+def _at(known: Known[T] | None, believed: T | None) -> float | None:
+    return None if known is None or believed is None else known.at
+
+
+def _unit(units: UnitsReading | None, service: str) -> UnitReading | None:
+    """The unit by its configured name, with or without `.service`."""
+    return None if units is None else units.units.get(service.removesuffix(".service"))
+
+
+def _of_this_run(daemon: Known[DaemonReading] | None, started: float | None) -> Known[DaemonReading] | None:
+    """A dump from before the daemon's start is of the daemon before it."""
+    if daemon is None or started is None or daemon.at >= started - START_ERROR_S:
+        return daemon
+    return None
 
 
 def _since(boot: float | None, unit: UnitReading | None) -> float | None:
@@ -275,6 +300,7 @@ def _vip(
     state: ClusterState,
     nodes: tuple[NodePicture, ...],
     address: IpAddress,
+    *,
     now: float,
     policy: Policy,
 ) -> VipPicture:
@@ -286,8 +312,8 @@ def _vip(
     last = seen.probes[-1] if seen.probes else None
     return VipPicture(
         address=address,
-        prefix=next((v.network.prefixlen for _, i in found for v in i.vips if v.ip == address), None),
-        vrid=next((i.vrid for _, i in found), None),
+        prefix=_prefix(read, [i for _, i in found], address),
+        vrid=next((i.vrid for _, i in found if i.vrid is not None), None),
         preferred=_preferred(spec, state, address),
         holders=holders,
         unread=tuple(n.name for n in nodes if n.kernel is None),
@@ -299,6 +325,13 @@ def _vip(
         since=_vip_since(seen, holders, found),
         failed_since=seen.failed_since,
     )
+
+
+def _prefix(read: list[NodePicture], instances: list[InstancePicture], address: IpAddress) -> int | None:
+    """As the instances have it, else as it is on a holder."""
+    managed = [v for i in instances for v in i.vips]
+    held = [a.address for n in read if n.kernel is not None for a in n.kernel.addresses]
+    return next((v.network.prefixlen for v in (*managed, *held) if v.ip == address), None)
 
 
 def _vip_since(

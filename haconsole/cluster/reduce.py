@@ -45,8 +45,8 @@ from haconsole.model.readings import (
     VersionsReading,
 )
 from haconsole.model.spec import ClusterSpec, IpAddress
-from haconsole.parse.keepalived_conf import vrrp_instances
 from haconsole.model.state import ClusterState, Known, LoggedState, NodeState, Occurrence, VipState
+from haconsole.parse.keepalived_conf import vrrp_instances
 
 LOG_LENGTH: Final = 2000
 """Lines kept in the merged log of a cluster."""
@@ -134,17 +134,25 @@ def _without(mapping: Mapping[K, V], key: K) -> Mapping[K, V]:
 
 
 def _phase(state: ClusterState, node: NodeState, event: LinkPhase) -> ClusterState:
-    changed = event.phase is not node.phase or event.problem != node.problem
     since = event.at if event.phase is not node.phase else node.phase_since
-    new = replace(node, phase=event.phase, phase_since=since, problem=event.problem, retry_at=event.retry_at)
+    # During the next try the node is still in the trouble of the last one.
+    problem = node.problem if event.phase is Phase.CONNECTING else event.problem
+    new = replace(node, phase=event.phase, phase_since=since, problem=problem, retry_at=event.retry_at)
     if event.phase is Phase.CONNECTED:
-        # What failed over the last connection says nothing about this one.
-        new = replace(new, heard_at=event.at, failed={}, counters_before=None)
+        # What the last connection taught or failed to teach says nothing about this one.
+        new = replace(new, heard_at=event.at, latency_s=None, clock=None, logged={}, failed={}, counters_before=None)
     state = _with(state, new)
-    if not changed or event.phase not in {Phase.CONNECTED, Phase.WAITING}:
+    if not _worth_telling(node, event):
         return state
     text = "connected" if event.problem is None else event.problem.summary
     return _say(state, Occurrence(at=event.at, error_s=0.0, origin=node.name, source="console", text=text))
+
+
+def _worth_telling(before: NodeState, event: LinkPhase) -> bool:
+    """Connections and losses; of tries that fail one after the other only what is new."""
+    if event.phase is Phase.CONNECTED:
+        return before.phase is not Phase.CONNECTED
+    return event.phase is Phase.WAITING and (before.phase is Phase.CONNECTED or event.problem != before.problem)
 
 
 def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState:
@@ -163,13 +171,14 @@ def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState
     state = _learn_vips(_with(state, new), event.reading)
     if subject is not Subject.KERNEL:
         return state
-    # The first look at a node teaches who holds what; it is no change of the holders.
-    return _holders(state, event.at if node.kernel is not None else None)
+    # The first look over a connection teaches who holds what; when that changed is not known.
+    first = node.kernel is None or node.kernel.at < (node.phase_since or 0.0)
+    return _holders(state, None if first else event.at)
 
 
 def _failed(node: NodeState, event: ReadFailed) -> NodeState:
     known = Known(event.problem, event.at, event.subject.value)
-    changes: dict[str, object] = {}
+    changes: dict[str, object] = {"logged": {}} if event.subject is Subject.LOG else {}
     if event.subject in _FIELDS and event.subject is not Subject.SQUID_CHECK:
         changes[_FIELDS[event.subject]] = None
     return replace(node, failed={**node.failed, event.subject: known}, **changes)  # type: ignore[arg-type]
@@ -243,10 +252,8 @@ def _holders(state: ClusterState, at: float | None) -> ClusterState:
             for n in state.nodes.values()
             if n.kernel is not None and any(a.address.ip == address for a in n.kernel.value.addresses)
         )
-        if vip.holders is None or (at is None and held != vip.holders):
-            vips[address] = replace(vip, holders=held)
-        elif held != vip.holders:
-            vips[address] = replace(vip, holders=held, holders_since=at)
+        if held != vip.holders:
+            vips[address] = replace(vip, holders=held, holders_since=at if vip.holders is not None else None)
     return replace(state, vips=vips)
 
 
@@ -259,6 +266,9 @@ def _logged(state: ClusterState, node: NodeState, event: LogHeard) -> ClusterSta
         if before is None or before.at <= at:
             logged = LoggedState(state=fact.state, at=at, text=line.text)
             node = replace(node, logged={**node.logged, fact.instance: logged})
+    if fact is not None and fact.kind in {LogFactKind.STARTED, LogFactKind.STOPPED}:
+        # A daemon that starts as BACKUP may write no state line: the last one's are not its own.
+        node = replace(node, logged={k: v for k, v in node.logged.items() if v.at > at})
     state = _with(state, node)
     if fact is not None and fact.kind is LogFactKind.DUMPED:
         return state  # made by consoles like this one

@@ -83,7 +83,7 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
     if len(word) > 64:  # difflib is quadratic
         return None
     plain = {_plain(name): name for name in known}
-    found = get_close_matches(_plain(word), list(plain), 1, 0.7)
+    found = get_close_matches(_plain(word), list(plain), 1, 0.65)
     return plain[found[0]] if found else None
 
 

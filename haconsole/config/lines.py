@@ -1,41 +1,44 @@
 """In which line of a TOML file a key stands. Only asked when there is something wrong with it.
 
-tomllib tells no lines and tomlkit's items carry no position, but tomlkit keeps every character,
-so that counting the line ends of all that stands before an item gives its line.
+tomllib tells no lines. tomlkit, which keeps every character, still puts the elements of a
+`[[list]]` together when another table stands between them, so positions cannot be had from it.
+Reading *valid* TOML for nothing but places is simple enough: keys, headings, and where a value ends.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 Loc = tuple[int | str, ...]
 
-_LIMIT: Final = 1024 * 1024
-"""Characters. tomlkit needs two seconds for that much; above it problems have no lines."""
+_BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+_KEY = re.compile(r"""[ \t]*(?:(?P<bare>[A-Za-z0-9_-]+)|(?P<basic>"(?:\\.|[^"\\])*")|'(?P<literal>[^']*)')[ \t]*""")
+_SCALAR = re.compile(
+    r'"""(?:\\.|"{1,2}(?!")|[^"\\])*"{3,5}'
+    r"|'''(?:'{1,2}(?!')|[^'])*'{3,5}"
+    r'|"(?:\\.|[^"\\])*"'
+    r"|'[^']*'"
+    r"|[^,\]}\s#]+(?: [0-9][^,\]}\s#]*)?",  # a date and its time may have a blank between them
+    re.DOTALL,
+)
 
 
 def line_numbers(text: str) -> dict[Loc, int]:
     """Return the line, counted from 1, of each key, table and list element in valid TOML.
 
     Keys are as in pydantic's `loc`: `("cluster", 0, "node", 1, "name")`. A table that is opened
-    more than once has its first line. Empty when lines cannot be told. Never raises.
+    more than once has its first line. Never raises: what cannot be read ends the reading.
     """
-    if len(text) > _LIMIT:
-        return {}
-    import tomlkit
-
-    try:
-        document = tomlkit.parse(text)
-        walk = _Walk()
-        walk.body(document.body, ())
-    except Exception:  # noqa: BLE001 - lines are a courtesy: any fault there must not hide the real problem
-        return {}
-    # A walk that did not meet every line end has counted wrongly somewhere: no line beats a wrong one.
-    return walk.found if walk.line == text.count("\n") + 1 else {}
+    scanner = _Scanner(text)
+    with suppress(ValueError, RecursionError):  # lines are a courtesy: no fault here may hide the real problem
+        scanner.document()
+    return scanner.found
 
 
-def line_of(lines: dict[Loc, int], loc: Sequence[int | str]) -> int | None:
+def line_of(lines: Mapping[Loc, int], loc: Sequence[int | str]) -> int | None:
     """Return the line of `loc`, or of the nearest table around it; None when neither is known."""
     for length in range(len(loc), 0, -1):
         if (line := lines.get(tuple(loc[:length]))) is not None:
@@ -43,74 +46,105 @@ def line_of(lines: dict[Loc, int], loc: Sequence[int | str]) -> int | None:
     return None
 
 
-class _Walk:
-    """Goes through a document in the order of its text. tomlkit's types are too loose for more than Any."""
+class _Scanner:
+    """Reads forward through `text`. Each method begins at `pos` and leaves it behind what it read."""
 
-    def __init__(self) -> None:
-        self.line = 1
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.pos = 0
         self.found: dict[Loc, int] = {}
-        self._counts: dict[Loc, int] = {}
+        self._line = 1
+        self._counted = 0
+        self._last: dict[Loc, int] = {}
+        """The last index of each list that is made of `[[headings]]`."""
 
-    def body(self, body: Iterable[tuple[Any, Any]], loc: Loc) -> None:
-        """Tables and pairs in a row; blanks and comments have no key."""
-        for key, item in body:
-            if key is None:
-                self._pass(item.as_string())
+    def document(self) -> None:
+        table: Loc = ()
+        while self._next():
+            if self._next() == "[":
+                table = self._heading()
             else:
-                self._item(item, (*loc, key.key))
+                self._pair(table)
 
-    def _item(self, item: Any, loc: Loc) -> None:
-        from tomlkit.items import AoT, Table
+    def _next(self) -> str:
+        """The next character that is neither blank nor comment; empty at the end."""
+        self._match(_BLANK)
+        return self.text[self.pos : self.pos + 1]
 
-        if isinstance(item, AoT):
-            for table in item.body:
-                # The same list can go on later in the file.
-                index = self._counts.get(loc, 0)
-                self._counts[loc] = index + 1
-                self._table(table, (*loc, index), outer=loc)
-        elif isinstance(item, Table):
-            self._table(item, loc, outer=loc)
+    def _match(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        match = pattern.match(self.text, self.pos)
+        if match is None:
+            raise ValueError(self.pos)
+        self.pos = match.end()
+        return match
+
+    def _note(self, loc: Loc) -> None:
+        self._line += self.text.count("\n", self._counted, self.pos)
+        self._counted = self.pos
+        self.found.setdefault(loc, self._line)
+
+    def _keys(self) -> list[str]:
+        """`a . "b c" . 'd'`, without what stands before and behind."""
+        keys = []
+        while True:
+            match = self._match(_KEY)
+            if match["basic"]:
+                keys.append(str(tomllib.loads(f"key = {match['basic']}")["key"]))
+            else:
+                keys.append(match["bare"] or match["literal"] or "")
+            if self.text[self.pos : self.pos + 1] != ".":
+                return keys
+            self.pos += 1
+
+    def _heading(self) -> Loc:
+        brackets = 2 if self.text.startswith("[[", self.pos) else 1
+        self.pos += brackets
+        keys = self._keys()
+        self.pos += brackets
+        loc: Loc = ()
+        for number, key in enumerate(keys, 1):
+            loc = (*loc, key)
+            self._note(loc)
+            if brackets == 2 and number == len(keys):
+                self._last[loc] = self._last.get(loc, -1) + 1
+            if loc in self._last:
+                loc = (*loc, self._last[loc])
+                self._note(loc)
+        return loc
+
+    def _pair(self, loc: Loc) -> None:
+        for key in self._keys():
+            loc = (*loc, key)
+            self._note(loc)
+        self.pos += 1  # the "="
+        self._value(loc)
+
+    def _value(self, loc: Loc) -> None:
+        first = self._next()
+        self._note(loc)
+        if first == "[":
+            self._list(loc)
+        elif first == "{":
+            self._inline_table(loc)
         else:
-            self._pair(item, loc)
+            self._match(_SCALAR)
 
-    def _table(self, table: Any, loc: Loc, outer: Loc) -> None:
-        self._pass(table.trivia.indent)
-        self.found.setdefault(outer, self.line)
-        self.found.setdefault(loc, self.line)
-        headed = table.is_aot_element() or not table.is_super_table()
-        if headed:
-            trail = table.trivia.trail
-            self._pass(trail if "\n" in trail or not table.value.body else trail + "\n")
-        self.body(table.value.body, loc)
-
-    def _pair(self, item: Any, loc: Loc) -> None:
-        self._pass(item.trivia.indent)
-        self._value(item, loc)
-        self._pass(item.trivia.trail)
-
-    def _value(self, item: Any, loc: Loc) -> None:
-        from tomlkit.items import Array, InlineTable
-
-        self.found.setdefault(loc, self.line)
-        start = self.line
-        if isinstance(item, Array):
-            self._array(item, loc)
-        elif isinstance(item, InlineTable):
-            self.body(item.value.body, loc)
-        # Brackets, commas and comments between the elements may have line ends that the walk does not see.
-        self.line = start + item.as_string().count("\n")
-
-    def _array(self, array: Any, loc: Loc) -> None:
+    def _list(self, loc: Loc) -> None:
+        self.pos += 1
         index = 0
-        for group in array._value:  # noqa: SLF001 - the public list has no blanks and comments
-            for part in (group.indent, group.value, group.comma, group.comment):
-                if part is None:
-                    continue
-                if part is group.value:
-                    self._value(part, (*loc, index))
-                    index += 1
-                else:
-                    self._pass(part.as_string())
+        while self._next() != "]":
+            self._value((*loc, index))
+            index += 1
+            self._comma()
+        self.pos += 1
 
-    def _pass(self, text: str) -> None:
-        self.line += text.count("\n")
+    def _inline_table(self, loc: Loc) -> None:
+        self.pos += 1
+        while self._next() != "}":
+            self._pair(loc)
+            self._comma()
+        self.pos += 1
+
+    def _comma(self) -> None:
+        if self._next() == ",":
+            self.pos += 1

@@ -83,6 +83,8 @@ def parse(text: str, path: Path) -> tuple[ClusterSpec, ...]:
         findings: list[Finding] = []
     except ValidationError as error:
         findings = list(explain(error.errors(include_url=False)[:_PROBLEM_LIMIT]))
+        if (more := error.error_count() - _PROBLEM_LIMIT) > 0:
+            findings.append(Finding((), f"holds {more} more problems, not listed"))
     findings.extend(islice(check(data), _PROBLEM_LIMIT))
     if findings:
         raise ConfigError(_located(findings, text, file))

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from haconsole.model.readings import IpInterface
+from haconsole.model.spec import IpAddress
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -31,6 +34,8 @@ class Statement:
     place: Place
     block: tuple[Statement, ...] | None = None
     """None: no braces. Empty: an empty block."""
+    condition: str | None = None
+    """`@NAME` or `@^NAME` in front of the line, where it is not known whether it holds."""
 
     @property
     def keyword(self) -> str:
@@ -73,3 +78,48 @@ class KeepalivedConf:
 
     def blocks(self, keyword: str) -> Iterator[Statement]:
         return (s for s in self.statements if s.keyword == keyword)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfAddress:
+    """One line of `virtual_ipaddress` or `virtual_ipaddress_excluded`."""
+
+    address: IpInterface
+    """/32 or /128 where the line has no prefix, as keepalived does."""
+    interface: str | None = None
+    """`dev`; None: the instance's interface."""
+    label: str | None = None
+    excluded: bool = False
+    """True: moves with the others but is not named in adverts."""
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfInstance:
+    """One `vrrp_instance` as its configuration tells it, with keepalived's defaults.
+
+    None: not told and without default, not a number, or on a line whose `@condition` is not decided.
+    """
+
+    name: str
+    vrid: int | None
+    interface: str | None
+    state: str | None
+    """The word after `state`, as it stands there."""
+    priority: int | None
+    advert_interval_s: float | None
+    version: int | None
+    preempt: bool | None
+    vips: tuple[IpInterface, ...]
+    """Addresses that adverts name: `virtual_ipaddress`."""
+    addresses: tuple[ConfAddress, ...] = ()
+    """All addresses that move with the instance, with `dev` and `label`."""
+    unicast: bool = False
+    unicast_peers: tuple[IpAddress, ...] = ()
+    source_address: IpAddress | None = None
+    """`unicast_src_ip` or `mcast_src_ip`."""
+    tracked_interfaces: tuple[tuple[str, int], ...] = ()
+    """Names with weights; a weight that is no number counts as 0, as in keepalived."""
+    tracked_scripts: tuple[tuple[str, int], ...] = ()
+    tracked_files: tuple[tuple[str, int], ...] = ()
+    place: Place

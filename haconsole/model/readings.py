@@ -185,11 +185,14 @@ class InstanceReading:
     """The master that this backup hears; None unless BACKUP."""
     master_priority: int | None = None
     vips: tuple[IpInterface, ...] = ()
+    excluded_vips: tuple[IpInterface, ...] = ()
+    """`virtual_ipaddress_excluded`: they move too, but adverts do not name them."""
     last_transition_node_s: float | None = None
     """Seconds since the epoch on the node's clock."""
     unicast: bool | None = None
     unicast_peers: tuple[IpAddress, ...] = ()
     auth_type: str | None = None
+    """`none`, `PASS` or `AH`, as in keepalived.conf; never the password."""
     sync_group: str | None = None
     tracked_interfaces: tuple[TrackedInterface, ...] = ()
     tracked_scripts: tuple[TrackedScript, ...] = ()

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from haconsole.model.readings import LogFact, LogLine
+from haconsole.model.readings import LogFact, LogFactKind, LogLine
 from haconsole.parse.errors import ParseError
 from haconsole.parse.keepalived_log import fact
 from haconsole.parse.text import clean, decode
@@ -169,7 +169,13 @@ def _text(message: str) -> str:
     return clean(message if len(message) <= MAX_TEXT else message[:MAX_TEXT] + "…")[: 2 * MAX_TEXT]
 
 
+_DUMP_SIGNAL: Final = re.compile(r"\S+: Sent signal SIG(?:USR1|RTMIN\+2) to main process ")
+"""systemd's word on `systemctl kill`, since 250: a console like this one asked for a dump."""
+
+
 def _fact(program: str, ident: str, text: str) -> LogFact | None:
+    if program == "systemd" and _DUMP_SIGNAL.match(text):
+        return LogFact(kind=LogFactKind.DUMPED)
     return fact(ident, text) if program == "keepalived" else None
 
 

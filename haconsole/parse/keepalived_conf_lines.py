@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from haconsole.model.keepalived_conf import ConfComplaint, Place, Statement
 from haconsole.parse.errors import ParseError
 from haconsole.parse.keepalived_conf_tree import Tree
-from haconsole.parse.keepalived_conf_words import decomment
+from haconsole.parse.keepalived_conf_words import decomment, hides_rest
 from haconsole.parse.text import clean
 
 MAX_TOTAL = 4 << 20
@@ -35,7 +35,7 @@ _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9
 _INCLUDE = re.compile(r"include[rmwba]?[ \t]+(.*)", re.DOTALL)
 _GENERATORS = ("~SEQ", "~LST")
 _BRACE = re.compile(r"[{}\"]")
-_ALTERNATIVES = re.compile(r"\{([^{}]*)\}")
+_CHOICE = re.compile(r"[{},]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +159,12 @@ class Reader:
         if at == 0:
             self.tree.brace(text[0], place, condition)
             return text[1:], hidden
-        secret = self.tree.text(text if at is None else text[:at].rstrip(" \t"), place, condition, hidden=hidden)
+        before = text if at is None else text[:at].rstrip(" \t")
+        words = self.tree.text(before, place, condition, hidden=hidden)
         if at is None:
             return "", hidden
-        # A brace that sticks to a password is more likely a part of it than a brace, to whoever
-        # wrote it; keepalived ends the line there all the same. So what follows stays hidden.
-        return text[at:], hidden or (secret and text[at - 1] not in " \t")
+        rest = text[at:]
+        return rest, hidden or (bool(words) and hides_rest(words, rest[0], glued=len(before) == at))
 
     def _condition(self, text: str, place: Place) -> tuple[str, str | None]:
         """Return the line without its condition, "" if it is not for us, and the condition if undecided."""
@@ -285,18 +285,32 @@ def _same_path(path: list[str], pattern: list[str]) -> bool:
 
 
 def _alternatives(pattern: str) -> Iterator[str]:
-    """Expand `{a,b}`, the innermost first, in at most 256 steps."""
+    """Expand `{a,b{c,d}}` as the shell does, in at most 256 steps."""
     todo = [pattern]
     for _ in range(256):
         if not todo:
             return
         each = todo.pop()
-        found = _ALTERNATIVES.search(each)
-        if not found:
+        found = _choices(each)
+        if found is None:
             yield each
         elif len(todo) < 64:
-            choices = [each[: found.start()] + c + each[found.end() :] for c in found[1].split(",")[:64]]
-            todo.extend(reversed(choices))
+            start, choices, end = found
+            todo.extend(each[:start] + choice + each[end:] for choice in reversed(choices[:64]))
+
+
+def _choices(pattern: str) -> tuple[int, list[str], int] | None:
+    """Return where the first balanced braces begin, what stands between their commas, and where they end."""
+    start = pattern.find("{")
+    depth, choices, last = 0, list[str](), start + 1
+    for found in _CHOICE.finditer(pattern, max(start, 0)):
+        depth += {"{": 1, "}": -1, ",": 0}[found[0]]
+        if found[0] != "{" and depth == (0 if found[0] == "}" else 1):
+            choices.append(pattern[last : found.start()])
+            last = found.end()
+        if depth == 0:
+            return start, choices, found.end()
+    return None
 
 
 def _first_brace(text: str) -> int | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from haconsole.model.keepalived_conf import Place, Statement
 from haconsole.parse.errors import ParseError
-from haconsole.parse.keepalived_conf_words import holds_secret, one_line, safe, split, takes_no_block
+from haconsole.parse.keepalived_conf_words import one_line, safe, split, takes_no_block
 
 MAX_NESTING = 64
 
@@ -28,16 +28,16 @@ class Tree:
         self._root: list[_Node] = []
         self._stack: list[_Node] = []
 
-    def text(self, text: str, place: Place, condition: str | None, *, hidden: bool) -> bool:
-        """Take the words of a line; return whether it ends in a secret."""
+    def text(self, text: str, place: Place, condition: str | None, *, hidden: bool) -> tuple[str, ...]:
+        """Take the words of a line; return those that are kept."""
         words = split(text, lambda what: self._complain(place, what))
         if not words:
-            return False
-        parent = self._stack[-1].words[0] if self._stack and self._stack[-1].words else ""
+            return ()
+        parent = next((n.words[0] for n in reversed(self._stack) if n.words), "")
         kept = safe(words, parent, hidden=hidden)
         one_line(kept, parent, lambda what: self._complain(place, what))
         self._here().append(_Node(kept, place, condition))
-        return holds_secret(kept)
+        return kept
 
     def brace(self, brace: str, place: Place, condition: str | None) -> None:
         """Take `{` or `}`. Raises: ParseError - more than 64 blocks in each other."""

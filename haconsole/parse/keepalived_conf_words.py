@@ -154,7 +154,7 @@ def safe(words: list[str], parent: str, *, hidden: bool = False) -> tuple[str, .
     parent: keyword of the block around the line. hidden: the line is the tail of a secret.
     """
     known = _KNOWN_IN.get(parent)
-    if hidden:
+    if hidden or _is_secret(parent):
         return (SECRET,)
     if known is not None and words[0] not in known:
         return (clean(words[0]), SECRET) if len(words) > 1 and words[0].lower().startswith("auth") else (SECRET,)
@@ -175,9 +175,19 @@ def _shown(words: list[str]) -> tuple[str, ...]:
     return tuple(clean(_SECRET_INSIDE.sub(lambda m: m[1] + SECRET, w)) for w in words)
 
 
-def holds_secret(words: tuple[str, ...]) -> bool:
-    """Tell whether `safe` hid something at the end of the line."""
-    return bool(words) and words[-1] == SECRET
+def hides_rest(words: tuple[str, ...], brace: str, *, glued: bool) -> bool:
+    """Tell whether what stands on the line behind `brace` may belong to a password in `words`.
+
+    keepalived ends a line at every brace; to whoever wrote `auth_pass pa{ss}` it is the password.
+    glued: no blank before the brace.
+    """
+    if words[-1] == SECRET:
+        return glued or brace == "{"
+    return words[-1].lower() in _SECRET_ANYWHERE or (len(words) == 1 and _is_secret(words[0]))
+
+
+def _is_secret(keyword: str) -> bool:
+    return keyword == SECRET or _SECRET_KEYWORD.fullmatch(keyword) is not None
 
 
 def one_line(words: tuple[str, ...], parent: str, complain: Complain) -> None:

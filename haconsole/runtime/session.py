@@ -195,10 +195,12 @@ class NodeSession:
     def _react(self, event: LogHeard) -> None:
         """What the log says makes readings due: the dump after a transition, units after systemd's word."""
         now, fact = self._clock.now(), event.line.fact
+        if fact is not None and fact.kind is LogFactKind.DUMPED:
+            return
         if event.line.program == "systemd":
             for group in (Group.UNITS, Group.SQUID, Group.COUNTERS):
                 self._hasten(group, now + 0.2)
-        if fact is None or fact.kind in {LogFactKind.DUMPED, LogFactKind.OTHER}:
+        if fact is None or fact.kind is LogFactKind.OTHER:
             return
         started = fact.kind in {LogFactKind.STARTED, LogFactKind.RELOADED}
         self._hasten(Group.UNITS, now)

@@ -1,1 +1,7 @@
-"""The full-screen console: state -> what to show; no I/O, no decisions."""
+"""The terminal console. Textual is imported in this package only.
+
+The way of the data: a `ClusterSource` gives a `Snapshot`; `view` turns it into rows of toned
+text (pure, knows no Textual); widgets draw rows and nothing else; screens hand rows to widgets
+a few times a second, and widgets repaint the lines that differ.
+Not here: SSH, rules, a clock of its own, any way to change a node.
+"""

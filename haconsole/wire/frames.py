@@ -158,6 +158,16 @@ def _protocol_112(payload: bytes, protocol: int, envelope: Envelope, *, missing:
     return vrrp.parse(payload, envelope, missing=missing)
 
 
+def payload_span(frame: bytes, link_type: int) -> tuple[int, int]:
+    """(start, end) of the VRRP message in a frame that `decode` called an IPv4 advert. Raises: WireError."""
+    start = link_layer(frame, link_type).start
+    packet = frame[start:]
+    at, end = (packet[0] & 0x0F) * 4, int.from_bytes(packet[2:4], "big")
+    if packet[9] == _AH:
+        at += (packet[at + 1] + 2) * 4
+    return start + at, min(start + end, len(frame))
+
+
 def _arp(frame: bytes, link: Link) -> Announcement | None:
     """Gratuitous ARP: sender and target address are the same (RFC 5227 3, keepalived sends both forms)."""
     body = frame[link.start : link.start + 28]

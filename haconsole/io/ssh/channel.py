@@ -41,7 +41,8 @@ class Life:
         self._slot = slot
         self._channel: Any = None
         self._timers: list[asyncio.TimerHandle] = []
-        self._ending = False
+        self.ending = False
+        """`end` was called: nobody wants the channel any more."""
         self.ended = asyncio.Event()
         """The channel is gone, on both sides."""
         self.exit_status: int | None = None
@@ -50,12 +51,12 @@ class Life:
     def connection_made(self, chan: Any) -> None:
         """The channel is open; the command is not yet started."""
         self._channel = chan
-        if self._ending:
+        if self.ending:
             chan.abort()  # nobody wants it any more: it is not even started
 
     def session_started(self) -> None:
         """The command was started."""
-        if self._ending:
+        if self.ending:
             self._signal()
 
     def exit_status_received(self, status: int) -> None:
@@ -88,9 +89,9 @@ class Life:
 
     def end(self) -> None:
         """End the command and the channel, without waiting. Safe at any time and twice."""
-        if self._ending or self.ended.is_set():
+        if self.ending or self.ended.is_set():
             return
-        self._ending = True
+        self.ending = True
         if self._channel is not None:
             self._signal()
 
@@ -164,7 +165,7 @@ class Streamed(Life, asyncssh.SSHClientSession[bytes]):
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         """A block of stdout; stderr is thrown away, unread it would block stdout."""
-        if datatype is not None or self._ending:
+        if datatype is not None or self.ending:
             return
         self._buffer += data
         self._news.set()

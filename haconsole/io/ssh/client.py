@@ -24,6 +24,8 @@ class Client(asyncssh.SSHClient):
         self._offer, self._ask = offer, ask
         self._asked_password = self._asked_challenge = self._challenge_failed = False
         self.connection: asyncssh.SSHClientConnection | None = None
+        self.peer = ""
+        """The node's address; empty behind a jump host."""
         self.offered: Offered | None = None
         self.logging_in = False
         self.methods: Sequence[str] = ()
@@ -46,6 +48,8 @@ class Client(asyncssh.SSHClient):
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
         """TCP (or the jump host's channel) is there."""
         self.connection = conn
+        peer = conn.get_extra_info("peername")
+        self.peer = peer[0] if isinstance(peer, tuple) else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The end, whoever caused it."""

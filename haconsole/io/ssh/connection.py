@@ -20,6 +20,7 @@ STREAMS: Final = 6
 _OPEN_S: Final = 10.0
 _ENDED_S: Final = 1.5
 """How long a command that was told to end is watched, to be able to say whether it did."""
+_AGAIN_AFTER_S: Final = (0.01, 0.05, 0.2)
 _STOP_S: Final = 2.0
 _WINDOW: Final = 2 * 1024 * 1024
 _STREAM_WINDOW: Final = 256 * 1024
@@ -111,7 +112,7 @@ class SshConnection:
     async def _start(self, session: Collected | Streamed, command: str) -> None:
         window = _STREAM_WINDOW if isinstance(session, Streamed) else _WINDOW
         try:
-            await opened(session, lambda: self._connection.create_session(lambda: session, command, window=window))
+            await opened(session, lambda: self._create(session, command, window))
         except asyncssh.ChannelOpenError as error:
             if self._gone(error.reason):
                 raise ProblemError(self._lost(error.reason)) from error
@@ -123,6 +124,20 @@ class SshConnection:
             ) from error
         except (OSError, asyncssh.Error) as error:
             raise ProblemError(self._lost(str(error))) from error
+
+    async def _create(self, session: Collected | Streamed, command: str, window: int) -> None:
+        """Open a session channel. Tried again shortly after a refusal: sshd counts a session for a
+        moment longer than it lasts, so a full connection may refuse the successor of one that ended.
+        """
+        for wait_s in (*_AGAIN_AFTER_S, None):
+            try:
+                await self._connection.create_session(lambda: session, command, window=window)
+            except asyncssh.ChannelOpenError as error:
+                if wait_s is None or session.ending or self._gone(error.reason):
+                    raise
+                await asyncio.sleep(wait_s)
+            else:
+                return
 
     @staticmethod
     def _feed(session: Collected, stdin: bytes) -> None:

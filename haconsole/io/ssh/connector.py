@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import socket
@@ -26,8 +27,6 @@ from haconsole.model.spec import NodeSpec
 
 HANDSHAKES: Final = 30
 """Handshakes at the same time: enough to keep the processor busy, few enough to stay responsive."""
-_JUMPS: Final = 8
-"""More jump hosts in a row are a loop in the configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,7 @@ class SshConnector:
         target = await self._settings.target(
             node.name, node.address, spec, user=spec.user, port=spec.port, jump=spec.jump
         )
-        hop = await self._open(target, await self._jump(target, ()))
+        hop = await self._open(target, await self._jump(target))
         return SshConnection(node.name, hop.connection, hop.client, spec.keepalive_s)
 
     async def close(self) -> None:
@@ -135,26 +134,36 @@ class SshConnector:
                 shared.value.connection.abort()
         self._jumps.clear()
 
-    async def _jump(self, target: Target, behind: tuple[str, ...]) -> Hop | None:
+    async def _jump(self, target: Target) -> Hop | None:
         """The open jump host of `target`, shared by all nodes behind it; None: it needs none."""
-        if target.jump is None:
-            return None
-        if len(behind) >= _JUMPS:
-            raise problems.ssh_config(target.label, f"jump hosts without end: {' '.join(behind)}")
-        jump = parse_jump(target.label, target.jump)
-        key = (target.jump, target.spec.config_file, target.spec.known_hosts, target.spec.identity_file)
-        shared = self._jumps.setdefault(key, Shared(lambda hop: hop.alive))
+        via: Hop | None = None
+        for key, through in reversed(await self._jumps_before(target)):
+            shared = self._jumps.setdefault(key, Shared(lambda hop: hop.alive))
+            make = functools.partial(self._open, through, via)
+            try:
+                via = await shared.get(make)
+            except ProblemError as error:
+                raise problems.behind_jump(target.label, error.problem) from error
+        return via
 
-        async def make() -> Hop:
-            through = await self._settings.target(
-                f"jump host {jump.host}", jump.host, target.spec, user=jump.user, port=jump.port, jump=jump.before
+    async def _jumps_before(self, target: Target) -> list[tuple[object, Target]]:
+        """Every jump host on the way and what tells it from others, the one next to `target` first.
+
+        The whole way is known before the first is opened, so a loop cannot wait for itself.
+        """
+        spec = target.spec
+        way: list[tuple[object, Target]] = []
+        last = target
+        while last.jump is not None:
+            key = (last.jump, spec.config_file, spec.known_hosts, spec.identity_file)
+            if any(key == known for known, _ in way):
+                raise problems.ssh_config(target.label, f"the jump host {last.jump} is reached through itself")
+            jump = parse_jump(target.label, last.jump)
+            last = await self._settings.target(
+                f"jump host {jump.host}", jump.host, spec, user=jump.user, port=jump.port, jump=jump.before
             )
-            return await self._open(through, await self._jump(through, (*behind, jump.host)))
-
-        try:
-            return await shared.get(make)
-        except ProblemError as error:
-            raise problems.behind_jump(target.label, error.problem) from error
+            way.append((key, last))
+        return way
 
     async def _open(self, target: Target, via: Hop | None) -> Hop:
         """Connect and log in. Raises: ProblemError."""
@@ -173,7 +182,7 @@ class SshConnector:
         offer = Offer(target, self._ring, self._settings.home, ask, patience.paused)
         client = Client(offer, None if self._prompter is None else ask_patiently)
         try:
-            connection = await self._reach(target, via, client, patience, known_hosts=trust.merged)
+            connection = await self._reach(target, via, client, patience, known_hosts=trust.lookup)
         except ProblemError:
             raise
         except Exception as error:  # whatever a node's bytes make asyncssh raise is a failed connect

@@ -46,7 +46,7 @@ class StoredKey:
         if self.private is None:
             return []
         key = self.private
-        fitting = [cert for cert in (*extra, *self.certificates) if cert.key == key]
+        fitting = [cert for cert in (*extra, *self.certificates) if cert.key.public_data == key.public_data]
         return [(key, fitting[0])] if fitting else [key]  # asyncssh tries the pair, then the key alone
 
     def agent_pair(self, pair: asyncssh.SSHKeyPair, extra: list[asyncssh.SSHCertificate]) -> Pair | None:
@@ -58,7 +58,7 @@ class StoredKey:
             return pair
         if pair.key_public_data != self.public.public_data:
             return None
-        fitting = [cert for cert in known if cert.key == self.public]
+        fitting = [cert for cert in known if cert.key.public_data == self.public.public_data]
         return (pair, fitting[0]) if fitting else pair
 
     def describe(self) -> str:

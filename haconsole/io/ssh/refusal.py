@@ -27,14 +27,9 @@ class Failure:
     @property
     def may_be_changed_key(self) -> bool:
         """The node has no host key of a known type: a changed key, for which sshd just hangs up."""
-        broke = isinstance(self.error, asyncssh.ConnectionLost | asyncssh.KeyExchangeFailed)
-        host, address = self._names()
-        return broke and self.client.phase == "kex" and self.trust.knows(host, address, self.target.port)
-
-    def _names(self) -> tuple[str, str]:
-        connection = self.client.connection
-        peer = connection.get_extra_info("peername") if connection is not None else None
-        return self.target.options.host_key_alias or self.target.host, peer[0] if peer else ""
+        broke = isinstance(self.error, asyncssh.ConnectionLost | asyncssh.KeyExchangeFailed | OSError)
+        host = self.target.options.host_key_alias or self.target.host
+        return broke and self.client.phase == "kex" and self.trust.knows(host, self.client.peer, self.target.port)
 
     def explain(self, *, lost_jump: bool) -> ProblemError:
         """The problem. `lost_jump`: the jump host's connection died meanwhile."""

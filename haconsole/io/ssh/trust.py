@@ -7,6 +7,7 @@ nothing is known; for a changed or revoked key the advice is to find out why.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from haconsole.model.problems import ProblemError, ProblemKind
 
 Stamp = tuple[int, int, int]
 """Inode, size, modification time: a file with the same three was not changed."""
+
+
+Keys = Sequence[asyncssh.SSHKey]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,17 @@ class Trust:
     files: tuple[Path, ...]
     parts: tuple[tuple[Path, asyncssh.SSHKnownHosts], ...]
     merged: asyncssh.SSHKnownHosts
+
+    def lookup(self, host: str, address: str, port: int | None) -> tuple[Keys, Keys, Keys]:
+        """Trusted keys, authorities, revoked keys, as asyncssh wants them; port None: 22.
+
+        asyncssh's own lookup forgets what is revoked for `[host]:port` when it goes on to look for
+        `host` alone, and would then accept the revoked key.
+        """
+        trusted, authorities, revoked = self.merged.match(host, address, port)[:3]
+        names = (host, address) if port is None else (host, address, f"[{host}]:{port}", f"[{address}]:{port}")
+        more = [key for name in names if name for key in self.merged.match(name, "", None)[2]]
+        return trusted, authorities, [*revoked, *more]
 
     def knows(self, host: str, address: str, port: int) -> bool:
         """Is any key or authority of this host known?"""

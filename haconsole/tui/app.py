@@ -1,0 +1,254 @@
+"""The console as a Textual app: which screen is shown, the tick, copying, themes, leaving.
+
+It reads sources and draws; it has no way to change a node. Quitting never waits for anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.theme import Theme
+from textual.worker import Worker, WorkerState
+
+from haconsole.cluster.conclude import Snapshot
+from haconsole.model.spec import ClusterSpec
+from haconsole.tui import safe, themes
+from haconsole.tui.fleet import Fleet
+from haconsole.tui.places import PLACES, place
+from haconsole.tui.printable import printable
+from haconsole.tui.remember import Memory
+from haconsole.tui.screens.base import ConsoleScreen
+from haconsole.tui.screens.clusters import ClustersScreen
+from haconsole.tui.screens.help import HelpScreen
+from haconsole.tui.screens.pages import PageScreen
+from haconsole.tui.source import Clock, ClusterSource, RunSources
+from haconsole.tui.view.header import Standing
+from haconsole.tui.view.keys import Hint
+from haconsole.tui.view.text import Kind, Row
+from haconsole.tui.view.times import Times
+from haconsole.tui.widgets.lines import LinePane
+
+TICK_S = 0.2
+"""How often the screen looks whether there is something new."""
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+
+
+class ConsoleApp(App[int]):
+    """Shows clusters. The return value is the exit code."""
+
+    CSS_PATH = "console.tcss"
+    TITLE = "haconsole"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+q,ctrl+c", "quit", "Quit", id="app.quit"),
+        Binding("ctrl+p", "command_palette", "Commands", id="app.commands"),
+        Binding("question_mark", "help", "Help", id="app.help"),
+        Binding("y", "copy", "Copy the row", id="app.copy"),
+        Binding("Y", "copy_all", "Copy the pane", id="app.copy_all"),
+        Binding("t", "next_theme", "Next theme", id="app.theme"),
+        *(Binding(p.key, f"place('{p.id}')", p.title, id=f"app.place.{p.id}") for p in PLACES),
+    ]
+
+    def __init__(
+        self,
+        sources: Sequence[ClusterSource],
+        *,
+        clock: Clock,
+        operator: str,
+        run_sources: RunSources | None = None,
+        read_only: bool = False,
+        zone: tzinfo | None = None,
+        remember: Path | None = None,
+        theme: str | None = None,
+        theme_folders: Sequence[Path] = (),
+    ) -> None:
+        super().__init__()
+        self.fleet = Fleet(sources)
+        self.zone = Times(zone)
+        self._clock, self._operator, self._read_only = clock, operator, read_only
+        self._run_sources = run_sources
+        self._memory = Memory(remember)
+        self._trouble: str | None = None
+        self.own_themes, self._theme_problems = themes.load([themes.shipped(), *theme_folders])
+        for one in self.own_themes:
+            self.register_theme(one)
+        names = [one.name for one in self.own_themes]
+        wanted = [name for name in (theme, self._memory.theme(), themes.DEFAULT) if name in names]
+        self.theme = wanted[0]
+
+    # --- what screens ask for -------------------------------------------------
+
+    def now(self) -> float:
+        return self._clock()
+
+    def spec(self, cluster: str) -> ClusterSpec:
+        """Raises: KeyError."""
+        return self.fleet.source(cluster).spec
+
+    def snapshot(self, cluster: str) -> Snapshot:
+        """The cluster at this moment. Raises: KeyError."""
+        return self.fleet.fresh(cluster, self._clock())
+
+    def standing(self, now: float, *, read_only: bool) -> Standing:
+        """What every header says."""
+        return Standing(self._operator, read_only or self._read_only, now, self.zone, self._trouble)
+
+    @property
+    def cluster(self) -> str | None:
+        """The cluster on the screen; None on the list of clusters."""
+        for screen in reversed(self.screen_stack):
+            found = getattr(screen, "cluster", None)
+            if isinstance(found, str):
+                return found
+        return None
+
+    def places_here(self) -> list[Hint]:
+        """The screens that exist, for the last line."""
+        cluster = self.cluster
+        listed = Hint("0", "Clusters", "app.back_to_clusters", active=cluster is None)
+        hints = [listed] if len(self.fleet.names) > 1 else []
+        if cluster is None:
+            return hints
+        here = next((p.id for s in reversed(self.screen_stack) for p in PLACES if isinstance(s, p.screen)), "")
+        return [*hints, *(Hint(p.key, p.title, f"app.place('{p.id}')", active=p.id == here) for p in PLACES)]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables exist in every theme."""
+        return dict(themes.VARIABLES)
+
+    # --- life -----------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        self._obey_signals()
+        names = self.fleet.names
+        first: Screen[None] = place("cluster").make(names[0]) if len(names) == 1 else ClustersScreen()
+        self.push_screen(first)
+        self.set_interval(TICK_S, self._tick)
+        if self._run_sources is not None:
+            self.run_worker(self._run_sources(), name="sources", exit_on_error=False)
+        for problem in self._theme_problems:
+            safe.notify(self, str(problem), severity="warning")
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+
+    def _obey_signals(self) -> None:
+        """A signal ends the console with the terminal as it was. Textual alone leaves it broken."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.add_signal_handler(number, self._obey, number)
+
+    def _obey(self, number: signal.Signals) -> None:
+        self.exit(128 + number, return_code=128 + number)
+
+    def on_unmount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+                loop.remove_signal_handler(number)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """The monitors must run as long as the console does; if they end, every header says so."""
+        if event.worker.name != "sources" or event.state not in {WorkerState.ERROR, WorkerState.SUCCESS}:
+            return
+        error = event.worker.error
+        self._trouble = "the monitors ended" if error is None else f"the monitors ended: {error!r}"
+        self._tick()
+
+    def _tick(self) -> None:
+        now = self._clock()
+        self.fleet.look(now)
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, ConsoleScreen):
+                screen.tick(now)
+                break
+
+    # --- where one is ---------------------------------------------------------
+
+    def open(self, row: Row) -> None:
+        """Show what a row is about, if there is more to it."""
+        if row.target is None:
+            return
+        cluster = self.cluster
+        if row.target.kind is Kind.CLUSTER:
+            self.push_screen(place("cluster").make(row.target.name))
+        elif cluster is not None:
+            here = self.screen
+            if not (isinstance(here, PageScreen) and here.target == row.target):
+                self.push_screen(PageScreen(cluster, row.target))
+
+    def action_open_row(self) -> None:
+        """Enter, by mouse."""
+        if isinstance(self.focused, LinePane):
+            self.focused.action_choose()
+
+    def action_place(self, name: str) -> None:
+        """Go to one of the screens of the cluster."""
+        cluster = self.cluster
+        if cluster is None:
+            return
+        wanted = place(name)
+        self._close_pages()
+        if not isinstance(self.screen, wanted.screen):
+            self.switch_screen(wanted.make(cluster))
+
+    def _close_pages(self) -> None:
+        while isinstance(self.screen, PageScreen | HelpScreen):
+            self.pop_screen()
+
+    def action_step_back(self) -> None:
+        """One step back: from a page, from a screen to the cluster, from the cluster to the list."""
+        screen = self.screen
+        if isinstance(screen, PageScreen | HelpScreen):
+            self.pop_screen()
+        elif isinstance(screen, place("cluster").screen):
+            self.action_back_to_clusters()
+        elif self.cluster is not None:
+            self.action_place("cluster")
+
+    def action_back_to_clusters(self) -> None:
+        """Go to the list of clusters, if there are several."""
+        if len(self.fleet.names) > 1:
+            while not isinstance(self.screen, ClustersScreen):
+                self.pop_screen()
+
+    def action_help(self) -> None:
+        """What keys do here, and what the signs mean."""
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    # --- copying, themes ------------------------------------------------------
+
+    def action_copy(self) -> None:
+        """Copy what the row under the cursor is about."""
+        if isinstance(self.focused, LinePane) and self.focused.row is not None:
+            self._copy(self.focused.row.copied)
+
+    def action_copy_all(self) -> None:
+        """Copy every row of the pane."""
+        if isinstance(self.focused, LinePane):
+            self._copy("\n".join(safe.copied_text(row.line) for row in self.focused.rows), what="the pane")
+
+    def _copy(self, value: str, what: str | None = None) -> None:
+        lines = [printable(line) for line in value.split("\n")]
+        self.copy_to_clipboard("\n".join(lines))
+        said = what or (lines[0] if len(lines) == 1 else f"{lines[0]} (+{len(lines) - 1} lines)")
+        safe.notify(self, f"copied: {said}")
+
+    def action_next_theme(self) -> None:
+        """The next theme, at once."""
+        names = [one.name for one in self.own_themes]
+        index = names.index(self.theme) if self.theme in names else -1
+        self.theme = names[(index + 1) % len(names)]
+        safe.notify(self, f"theme: {self.theme}")
+
+    def _keep_theme(self, theme: Theme) -> None:
+        self._memory.keep_theme(theme.name)

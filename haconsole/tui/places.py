@@ -1,0 +1,38 @@
+"""The screens of a cluster that exist, by key. One that is not here is not advertised anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from haconsole.tui.screens.base import ConsoleScreen
+from haconsole.tui.screens.cluster import ClusterScreen
+from haconsole.tui.screens.logs import LogsScreen
+from haconsole.tui.screens.triage import TriageScreen
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """`screen` takes the cluster's name. Keys 2, 4 and 6 are kept for adverts, drills and configuration."""
+
+    id: str
+    key: str
+    title: str
+    screen: type[ConsoleScreen]
+    make: Callable[[str], ConsoleScreen]
+
+
+PLACES: Final = (
+    Place("cluster", "1", "Cluster", ClusterScreen, ClusterScreen),
+    Place("triage", "3", "Triage", TriageScreen, TriageScreen),
+    Place("logs", "5", "Logs", LogsScreen, LogsScreen),
+)
+
+
+def place(name: str) -> Place:
+    """The screen with this id. Raises: KeyError."""
+    for one in PLACES:
+        if one.id == name:
+            return one
+    raise KeyError(name)

@@ -1,0 +1,70 @@
+"""Start the console and leave it: the terminal is restored, and nothing that hangs delays the end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+from datetime import tzinfo
+from pathlib import Path
+from typing import Final
+
+from haconsole.tui.app import ConsoleApp
+from haconsole.tui.source import Clock, ClusterSource, RunSources
+
+GRACE_S: Final = 0.3
+"""What cancelled monitors get to say goodbye; a node that hangs gets no more."""
+
+
+def run_console(
+    sources: Sequence[ClusterSource],
+    *,
+    clock: Clock,
+    operator: str,
+    run_sources: RunSources | None = None,
+    read_only: bool = False,
+    zone: tzinfo | None = None,
+    remember: Path | None = None,
+    user_themes: Path | None = None,
+    theme: str | None = None,
+    no_color: bool = False,
+) -> int:
+    """Show the console until the operator leaves; returns the exit code.
+
+    remember, user_themes: None means the user's own state and configuration folders.
+    The caller has checked that there is a terminal.
+    """
+    import platformdirs
+
+    if no_color:
+        os.environ["NO_COLOR"] = "1"
+    app = ConsoleApp(
+        sources,
+        clock=clock,
+        operator=operator,
+        run_sources=run_sources,
+        read_only=read_only,
+        zone=zone,
+        remember=remember or platformdirs.user_state_path("haconsole") / "console.json",
+        theme=theme,
+        theme_folders=[user_themes or platformdirs.user_config_path("haconsole") / "themes"],
+    )
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        result = app.run(loop=loop)
+    finally:
+        _leave(loop)
+    return result if result is not None else app.return_code or 0
+
+
+def _leave(loop: asyncio.AbstractEventLoop) -> None:
+    """End what still runs, but wait for it no longer than GRACE_S."""
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_S))
+    loop.set_exception_handler(lambda _loop, _context: None)  # what was left behind has nobody to tell
+    asyncio.set_event_loop(None)
+    loop.close()

@@ -1,0 +1,63 @@
+"""What all screens share: a header, a key line, and being told a few times a second to look again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+
+from haconsole.tui.view.keys import Hint, key_line
+from haconsole.tui.view.layout import FLAT_BELOW
+from haconsole.tui.view.text import Row
+from haconsole.tui.widgets.lines import LinePane
+from haconsole.tui.widgets.toned import Bar
+
+if TYPE_CHECKING:
+    from haconsole.tui.app import ConsoleApp
+
+
+class ConsoleScreen(Screen[None]):
+    """Subclasses compose their panes between `head()` and `keys()` and fill them in `look`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "app.step_back", "Back", show=False, id="screen.back"),
+        Binding("tab,right", "app.focus_next", "Next pane", show=False, id="screen.next"),
+        Binding("shift+tab,left", "app.focus_previous", "Pane before", show=False, id="screen.before"),
+    ]
+    HINTS: ClassVar[tuple[Hint, ...]] = ()
+    """Keys of this screen for the last line, besides those of the app."""
+
+    @property
+    def console(self) -> ConsoleApp:
+        return cast("ConsoleApp", self.app)
+
+    def head(self) -> Bar:
+        return Bar(id="head")
+
+    def keys(self) -> Bar:
+        return Bar(id="keys")
+
+    def look(self, now: float) -> None:
+        """Bring what is shown up to date. Called on every tick: cheap when nothing changed."""
+        raise NotImplementedError
+
+    def tick(self, now: float) -> None:
+        """Bring the screen up to date, once it is there."""
+        if self.is_mounted and self.size.width:
+            self.set_class(self.size.height < FLAT_BELOW, "-flat")
+            self.look(now)
+            self.query_one("#keys", Bar).show(key_line(self.console.places_here(), self.HINTS, self.size.width))
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self.tick(self.console.now())
+
+    def on_screen_resume(self) -> None:
+        self.tick(self.console.now())
+
+    def focused_row(self) -> Row | None:
+        """What `y` copies and Enter opens."""
+        focused: Widget | None = self.focused
+        return focused.row if isinstance(focused, LinePane) else None

@@ -1,0 +1,73 @@
+"""Help that fits: the keys that do something on the screen it was asked on, and the signs."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+
+from haconsole.tui.view.help import help_rows
+from haconsole.tui.view.text import Tone, say
+from haconsole.tui.widgets.lines import LinePane
+
+_TOGETHER: Final = (
+    ("move", ("pane.up", "pane.down")),
+    ("a page up, down", ("pane.pageup", "pane.pagedown")),
+    ("first, last row", ("pane.home", "pane.end")),
+    ("pane before, next pane", ("screen.before", "screen.next")),
+)
+"""Bindings that share a line."""
+_NAMES: Final = {
+    "question_mark": "?",
+    "slash": "/",
+    "escape": "esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "pgup",
+    "pagedown": "pgdn",
+    "enter": "↵",
+}
+
+
+class HelpScreen(ModalScreen[None]):
+    """Over the screen that it explains."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,question_mark,enter", "app.step_back", "Close", id="help.close")
+    ]
+
+    def __init__(self, about: Screen[object]) -> None:
+        super().__init__()
+        self._lines = help_rows(_keys_of(about))
+
+    def compose(self) -> ComposeResult:
+        pane = LinePane(id="help")
+        pane.marks_row = False
+        yield pane
+
+    def on_mount(self) -> None:
+        pane = self.query_one(LinePane)
+        pane.title((say("Help", Tone.STRONG),), (say("esc closes", Tone.QUIET),))
+        pane.styles.height = min(len(self._lines) + 2, self.app.size.height)
+        pane.show(self._lines)
+        pane.focus()
+
+
+def _keys_of(about: Screen[object]) -> list[tuple[str, str]]:
+    """(keys, what they do) of everything that is active on a screen, in the order of nearness."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for key, active in about.active_bindings.items():
+        binding = active.binding
+        if binding.id is not None and active.enabled:
+            keys, _ = found.setdefault(binding.id, ([], binding.description))
+            keys.append(_NAMES.get(key, key))
+    lines: list[tuple[str, str]] = []
+    for what, ids in _TOGETHER:
+        keys = [key for one in ids for key in sorted(found.pop(one, ([], ""))[0], key=len)]
+        if keys:
+            lines.append((" ".join(keys), what))
+    return [*lines, *((min(keys, key=len), what) for keys, what in found.values())]

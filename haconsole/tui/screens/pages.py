@@ -1,0 +1,80 @@
+"""Pages that Enter opens: one finding, node, VIP or event in full, kept up to date while it is open."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+
+from haconsole.cluster.conclude import Snapshot
+from haconsole.model.state import Occurrence
+from haconsole.tui.screens.base import ConsoleScreen
+from haconsole.tui.view.events import event_details, key_of
+from haconsole.tui.view.findings import finding_details, verdict_line
+from haconsole.tui.view.header import header
+from haconsole.tui.view.keys import Hint
+from haconsole.tui.view.pages import node_page, vip_page
+from haconsole.tui.view.text import Kind, Line, Row, Target, Tone, say
+from haconsole.tui.widgets.lines import LinePane
+from haconsole.tui.widgets.toned import Bar
+
+_TITLES = {Kind.FINDING: "Finding", Kind.NODE: "Node", Kind.VIP: "VIP", Kind.EVENT: "Event"}
+
+
+class PageScreen(ConsoleScreen):
+    """One subject in full. An event stays as it was when it was opened: logs forget."""
+
+    HINTS: ClassVar[tuple[Hint, ...]] = (
+        Hint("esc", "back", "app.step_back"),
+        Hint("y", "copy line", "app.copy"),
+        Hint("Y", "copy page", "app.copy_all"),
+        Hint("↵", "open", "app.open_row", rank=1),
+        Hint("q", "quit", "app.quit"),
+    )
+
+    def __init__(self, cluster: str, target: Target) -> None:
+        super().__init__()
+        self.cluster = cluster
+        self.target = target
+        self._event: Occurrence | None = None
+        self._looked: tuple[Snapshot, int] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield self.head()
+        yield LinePane(id="page")
+        yield self.keys()
+
+    def look(self, now: float) -> None:
+        console = self.console
+        snapshot = console.snapshot(self.cluster)
+        standing = console.standing(now, read_only=snapshot.picture.spec.read_only)
+        self.query_one("#head", Bar).show(header(self.cluster, verdict_line(snapshot), standing, self.size.width))
+        looked = (snapshot, self.size.width)
+        if self._looked is None or self._looked[0] is not snapshot or self._looked[1] != looked[1]:
+            self._looked = looked
+            pane = self.query_one("#page", LinePane)
+            title: Line = (say(_TITLES.get(self.target.kind, "Details"), Tone.STRONG),)
+            pane.title(title)
+            pane.show(self._rows(snapshot, self.size.width - (2 if self.has_class("-flat") else 4)))
+
+    def _rows(self, snapshot: Snapshot, width: int) -> tuple[Row, ...]:
+        zone, name = self.console.zone, self.target.name
+        match self.target.kind:
+            case Kind.NODE:
+                return node_page(name, snapshot, width, zone)
+            case Kind.VIP:
+                return vip_page(name, snapshot, width, zone)
+            case Kind.EVENT:
+                return self._event_rows(snapshot, width)
+            case _:
+                return finding_details(name, snapshot, width, zone)
+
+    def _event_rows(self, snapshot: Snapshot, width: int) -> tuple[Row, ...]:
+        picture = snapshot.picture
+        if self._event is None:
+            self._event = next((o for o in picture.log if key_of(o) == self.target.name), None)
+        kept = () if self._event is None else (self._event,)
+        return event_details(self.target.name, kept, picture.at, width, self.console.zone)
+
+    def on_line_pane_chosen(self, message: LinePane.Chosen) -> None:
+        self.console.open(message.row)

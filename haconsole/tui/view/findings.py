@@ -1,0 +1,138 @@
+"""Findings: root causes first, what follows from one indented under it; and one finding in full."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from haconsole.cluster.conclude import Snapshot
+from haconsole.model.findings import Evidence, Finding, Severity, Verdict
+from haconsole.tui.view import levels, times
+from haconsole.tui.view.details import fact, heading, nothing
+from haconsole.tui.view.text import Kind, Level, Line, Row, Target, Tone, crop, say, sign, spread
+from haconsole.tui.view.times import Times
+
+_PLURALS: Final = {Severity.CRITICAL: "critical", Severity.WARNING: "warning", Severity.INFO: "note"}
+
+
+def count_text(findings: Sequence[Finding]) -> str:
+    """`1 critical, 2 warnings, 1 unknown`; empty when there is nothing."""
+    counted = Counter(levels.of_finding(f) for f in findings)
+    parts = [(Level.CRITICAL, "critical", "critical"), (Level.UNKNOWN, "unknown", "unknown")]
+    parts += [(Level.WARNING, "warning", "warnings"), (Level.INFO, "note", "notes")]
+    return ", ".join(f"{counted[lv]} {one if counted[lv] == 1 else many}" for lv, one, many in parts if counted[lv])
+
+
+def verdict_line(snapshot: Snapshot) -> Line:
+    """The sign and the word of a cluster: `▲ 1 warning`, `● all well`."""
+    level = levels.of_verdict(snapshot.verdict)
+    if snapshot.verdict is Verdict.OK:
+        return (sign(level), say(" all well", level.tone))
+    counted = count_text([f for f in snapshot.findings if f.severity is not Severity.INFO])
+    word = counted if counted and snapshot.verdict.word in counted else snapshot.verdict.word
+    extra = f", {counted}" if counted and word != counted else ""
+    return (sign(level), say(f" {word}{extra}", level.tone))
+
+
+def finding_rows(snapshot: Snapshot, width: int) -> tuple[Row, ...]:
+    """One row a finding; one row that says so when there is none."""
+    if not snapshot.findings:
+        return (_none(snapshot),)
+    depths = _depths(snapshot.findings)
+    return tuple(_row(f, depths[f.key], snapshot.picture.at, width) for f in snapshot.findings)
+
+
+def _depths(findings: Sequence[Finding]) -> dict[str, int]:
+    depths: dict[str, int] = {}
+    for finding in findings:
+        parent = finding.follows_from
+        depths[finding.key] = depths[parent] + 1 if parent in depths else 0
+    return depths
+
+
+def _row(finding: Finding, depth: int, now: float, width: int) -> Row:
+    level = levels.of_finding(finding)
+    lead: Line = (say("  " * depth + "└ ", Tone.QUIET),) if depth else ()
+    left: Line = (*lead, sign(level), say(f" {finding.summary}", Tone.PLAIN if depth else Tone.STRONG))
+    since = since_of(finding)
+    right: Line = () if since is None else (say(times.ago(max(0.0, now - since)), Tone.QUIET),)
+    return Row(
+        key=f"finding/{finding.key}",
+        line=spread(left, right, width) if right else crop(left, width),
+        level=level,
+        copy=copy_of(finding),
+        target=Target(Kind.FINDING, finding.key),
+    )
+
+
+def since_of(finding: Finding) -> float | None:
+    """The time of its oldest evidence: it is so since then, or longer."""
+    return min((e.at for e in finding.evidence if e.at is not None), default=None)
+
+
+def _none(snapshot: Snapshot) -> Row:
+    level = levels.of_verdict(snapshot.verdict)
+    if snapshot.verdict is Verdict.OK:
+        return Row("finding/none", (sign(level), say(" nothing found: every VIP is held and serves")), level)
+    busy = any(levels.of_node(n, snapshot) is Level.BUSY for n in snapshot.picture.nodes)
+    level = Level.BUSY if busy else level
+    text = " looking: not everything has been read yet" if busy else " not enough is known to say that all is well"
+    return Row("finding/none", (sign(level), say(text, level.tone)), level)
+
+
+def copy_of(finding: Finding) -> str:
+    """A finding as text for a ticket or a chat."""
+    lines = [f"[{finding.severity.word}] {finding.summary}  ({finding.id})"]
+    lines += [f"  {e.source}: {e.text}" for e in finding.evidence]
+    return "\n".join([*lines, *([f"  remedy: {finding.remedy}"] if finding.remedy else [])])
+
+
+# --- one finding in full -------------------------------------------------------
+
+
+def finding_details(key: str, snapshot: Snapshot, width: int, zone: Times) -> tuple[Row, ...]:
+    """What, since when, the evidence with source and age, the remedy; and what it follows from."""
+    finding = next((f for f in snapshot.findings if f.key == key), None)
+    if finding is None:
+        return nothing("this finding is no longer there: what it was about has changed", width)
+    return tuple(_details(finding, snapshot, width, zone))
+
+
+def _details(finding: Finding, snapshot: Snapshot, width: int, zone: Times) -> Iterator[Row]:
+    level = levels.of_finding(finding)
+    yield from fact("", finding.summary, width, tone=Tone.STRONG, level=level, copy=copy_of(finding))
+    yield from fact("id", finding.id, width, tone=Tone.QUIET)
+    for label, value in (("node", finding.node), ("instance", finding.instance), ("vip", finding.vip)):
+        if value is not None:
+            yield from fact(label, str(value), width)
+    yield from heading("Evidence", width)
+    if not finding.evidence:
+        yield from fact("", "none was recorded", width, tone=Tone.UNKNOWN)
+    for evidence in finding.evidence:
+        yield from _evidence(evidence, snapshot.picture.at, width, zone)
+    yield from heading("What to do", width)
+    yield from fact("", finding.remedy or "no remedy is known", width)
+    yield from _relatives(finding, snapshot, width)
+
+
+def _evidence(evidence: Evidence, now: float, width: int, zone: Times) -> Iterator[Row]:
+    age = "age not known"
+    if evidence.at is not None:
+        age = f"{zone.stamp(evidence.at, now)}, {times.ago(max(0.0, now - evidence.at))}"
+    copy = f"{evidence.source}: {evidence.text} ({age})"
+    source: Line = (say("  "), say(evidence.source, Tone.KEY))
+    yield Row(f"evidence/{evidence.source}/{evidence.text}", spread(source, (say(age, Tone.QUIET),), width), copy=copy)
+    yield from fact("", evidence.text, width, indent=4, copy=evidence.text)
+
+
+def _relatives(finding: Finding, snapshot: Snapshot, width: int) -> Iterator[Row]:
+    cause = next((f for f in snapshot.findings if f.key == finding.follows_from), None)
+    if cause is not None:
+        yield from heading("Follows from", width)
+        yield _row(cause, 0, snapshot.picture.at, width)
+    effects = [f for f in snapshot.findings if f.follows_from == finding.key]
+    if effects:
+        yield from heading("What follows from it", width)
+        for effect in effects:
+            yield _row(effect, 0, snapshot.picture.at, width)

@@ -1,0 +1,49 @@
+"""The help: keys in two columns, and what the signs mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from haconsole.tui.view.text import Level, Line, Row, Tone, blank, pad, say, sign
+
+_SIGNS: Final = (
+    (Level.OK, "well, with evidence"),
+    (Level.WARNING, "warning"),
+    (Level.CRITICAL, "critical"),
+    (Level.UNKNOWN, "unknown: it cannot be told"),
+    (Level.BUSY, "in progress, not known yet"),
+    (Level.INFO, "worth knowing"),
+    (Level.NONE, "not asked: says nothing"),
+)
+_NOTES: Final = (
+    "MASTER~  only the addresses hint at it      ±1 ms  how well a time is known",
+    "255 of 255  effective priority of the configured one",
+)
+_COLUMN: Final = 37
+
+
+def help_rows(keys: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
+    """(key, what it does) in two columns, then the signs."""
+    cells = [_key(k, what) for k, what in keys]
+    signs: list[Line] = [(blank(1), sign(lv), say(f"  {what}")) for lv, what in _SIGNS]
+    rows = [Row("keys", (say("Keys on this screen", Tone.KEY),))]
+    rows += _two(cells, "key")
+    rows += [Row("gap", ()), Row("signs", (say("Signs", Tone.KEY),))]
+    rows += _two(signs, "sign")
+    rows += [Row("gap2", ())]
+    rows += [Row(f"note/{i}", (blank(1), say(note, Tone.QUIET))) for i, note in enumerate(_NOTES)]
+    return tuple(rows)
+
+
+def _key(key: str, what: str) -> Line:
+    return (blank(1), *pad((say(key, Tone.KEY),), 14), blank(1), say(what))
+
+
+def _two(cells: Sequence[Line], name: str) -> list[Row]:
+    half = -(-len(cells) // 2)
+    rows = []
+    for i in range(half):
+        right = cells[i + half] if i + half < len(cells) else ()
+        rows.append(Row(f"{name}/{i}", (*pad(cells[i], _COLUMN), *right)))
+    return rows
