@@ -21,7 +21,7 @@ def open_console(ctx: click.Context) -> int:
     clusters = setup.clusters(ctx)
     from haconsole.runtime.assemble import production
     from haconsole.runtime.monitor import Monitor, run_all
-    from haconsole.tui.app import run_console
+    from haconsole.tui.run import run_console
 
     if ctx.obj.get("no_color"):
         os.environ["NO_COLOR"] = "1"

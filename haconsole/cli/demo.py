@@ -56,7 +56,9 @@ def command(ctx: click.Context, scenario: str | None, speed: float, words: tuple
 @contextmanager
 def embedded(scenario: str, speed: float) -> Iterator[tuple[ClusterSpec, ...]]:
     """The demo's clusters, running until the block ends. Raises: click.ClickException."""
-    ready, specs, failure = threading.Event(), [], []
+    ready = threading.Event()
+    specs: list[ClusterSpec] = []
+    failure: list[Exception] = []
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
 

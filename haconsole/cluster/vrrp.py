@@ -109,11 +109,13 @@ class Candidate:
 def elect(candidates: Sequence[Candidate], master: str | None = None) -> Candidate | None:
     """Who is master when all is settled; None: nobody is fit. `master`: who is it now.
 
-    With `nopreempt` a better backup leaves a living master alone; an owner always takes over
-    (RFC 9568 6.1, Preempt_Mode).
+    A backup leaves a living master of its own priority alone (RFC 3768 6.4.2: greater or equal), so the
+    address decides only between two masters. With `nopreempt` it leaves any living master alone;
+    an owner always takes over (RFC 9568 6.1, Preempt_Mode).
     """
     fit = [c for c in candidates if c.fit]
     current = next((c for c in fit if c.node == master), None)
     if current is not None:
-        fit = [c for c in fit if c is current or c.preempt or c.priority == OWNER]
+        better = [c for c in fit if c.priority > current.priority and (c.preempt or c.priority == OWNER)]
+        fit = better or [current]
     return max(fit, key=lambda c: (c.priority, int(c.address)), default=None)

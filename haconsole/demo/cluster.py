@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -35,13 +36,18 @@ class _StopError(Exception):
 class Running:
     """One cluster in real time: the simulation, its doors, and what drives them."""
 
-    def __init__(self, plan: ClusterPlan, keys: Keys, tasks: asyncio.TaskGroup, speed: float) -> None:
+    def __init__(
+        self, plan: ClusterPlan, authorized: asyncssh.SSHAuthorizedKeys, tasks: asyncio.TaskGroup, speed: float
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._start, self._speed = self._loop.time(), speed
         self._wake = asyncio.Event()
         self.sim = ClusterSim(plan, SystemClock().now(), speed)
         self.sim.sim.on_sooner = self._wake.set
-        self.ssh = {n.plan.name: SshDoor(n, keys, tasks, self.now) for n in self.sim.nodes.values()}
+        self.keys = {
+            n: Keys(host=asyncssh.generate_private_key("ssh-ed25519"), authorized=authorized) for n in self.sim.nodes
+        }
+        self.ssh = {n: SshDoor(node, self.keys[n], tasks, self.now) for n, node in self.sim.nodes.items()}
         self.vips = {vip: VipDoor(self.sim, vip, tasks, self.now) for vip in plan.vips}
         self._doors: list[SshDoor | VipDoor] = [*self.ssh.values(), *self.vips.values()]
         self.sim.on_change += [door.update for door in self._doors]
@@ -119,10 +125,10 @@ class DemoCluster:
         client = asyncssh.generate_private_key("ssh-ed25519")
         files = _Files(folder, client)
         authorized = asyncssh.import_authorized_keys(client.export_public_key().decode())
-        keys = Keys(host=asyncssh.generate_private_key("ssh-ed25519"), authorized=authorized)
-        self.running = tuple(Running(plan, keys, tasks, self._speed) for plan in self._scenario.clusters)
+        _allow_files(16 * sum(len(plan.nodes) for plan in self._scenario.clusters))
+        self.running = tuple(Running(plan, authorized, tasks, self._speed) for plan in self._scenario.clusters)
         try:
-            files.trust(keys.host, (door.port for r in self.running for door in r.ssh.values()))
+            files.trust((r.ssh[name].port, keys.host) for r in self.running for name, keys in r.keys.items())
             self.specs = tuple(_spec(r, files) for r in self.running)
             self._ready.set()
             await self._stop.wait()
@@ -144,10 +150,20 @@ class _Files:
         # The person's own ssh_config and agent play no part.
         self.config.write_text("IdentitiesOnly yes\nIdentityAgent none\n")
 
-    def trust(self, key: asyncssh.SSHKey, ports: Iterator[int]) -> None:
-        """Write the known_hosts file."""
-        text = key.export_public_key().decode().strip()
-        self.known_hosts.write_text("".join(f"[{HOST}]:{port} {text}\n" for port in ports))
+    def trust(self, hosts: Iterable[tuple[int, asyncssh.SSHKey]]) -> None:
+        """Write the known_hosts file: each port with its key."""
+        lines = (f"[{HOST}]:{port} {key.export_public_key().decode().strip()}\n" for port, key in hosts)
+        self.known_hosts.write_text("".join(lines))
+
+
+def _allow_files(wanted: int) -> None:
+    """Raise the process's soft limit of open files, where it is small and may be raised (macOS: 256)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    goal = wanted + 256
+    if soft != resource.RLIM_INFINITY and soft < goal:
+        with contextlib.suppress(OSError, ValueError):
+            limit = goal if hard == resource.RLIM_INFINITY else min(goal, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
 def _spec(running: Running, files: _Files) -> ClusterSpec:
@@ -162,7 +178,7 @@ def _spec(running: Running, files: _Files) -> ClusterSpec:
             config_file=files.config,
             sudo=not found.root,
         )
-        return NodeSpec(name=found.name, address=HOST, ssh=ssh)
+        return NodeSpec(name=found.name, address=HOST, ssh=ssh, shown_address=found.shown_address)
 
     preferred = {vip: i.master for i in plan.instances for vip in i.addresses}
     return ClusterSpec(

@@ -65,8 +65,10 @@ class SimAddress:
                 f"{index}: {self.interface}    inet {address} {broadcast}scope {scope} {secondary}{label}"
                 "\\       valid_lft forever preferred_lft forever"
             )
-        flags = "" if self.own else "nodad deprecated "
-        preferred = "forever" if self.own else "0sec"
+        # keepalived lets no /128 be a source address: it is deprecated from the start.
+        deprecated = not self.own and address.network.prefixlen == 128
+        flags = ("" if self.own else "nodad ") + ("deprecated " if deprecated else "")
+        preferred = "0sec" if deprecated else "forever"
         return (
             f"{index}: {self.interface}    inet6 {address} scope {scope} {flags}"
             f"\\       valid_lft forever preferred_lft {preferred}"
@@ -84,6 +86,7 @@ class Kernel:
         self._later = later
         self.links: dict[str, SimLink] = {}
         self.addresses: list[SimAddress] = []
+        self._configured: list[SimAddress] = []
         self.listeners: list[Callable[[str], None]] = []
         self.on_link: Callable[[str, bool], None] = lambda name, running: None
         self.on_lost: Callable[[IpAddress], None] = lambda address: None
@@ -92,9 +95,16 @@ class Kernel:
         """A new interface that is up, with its own addresses and an IPv6 link-local one."""
         self.links[name] = SimLink(len(self.links) + 1, name, mac)
         for text in addresses:
-            self.addresses.append(SimAddress(name, ip_interface(text)))
+            self._configured.append(SimAddress(name, ip_interface(text)))
         if name != "lo":
-            self.addresses.append(SimAddress(name, link_local(mac)))
+            self._configured.append(SimAddress(name, link_local(mac)))
+        self.addresses = list(self._configured)
+
+    def boot(self) -> None:
+        """As after power on: every interface up, only its own addresses."""
+        self.addresses = list(self._configured)
+        for link in self.links.values():
+            link.up = True
 
     def running(self, name: str) -> bool:
         """Is the interface usable; False: also when there is none of that name."""

@@ -12,7 +12,7 @@ from haconsole.demo.dump import data_dump
 from haconsole.demo.journal import Journal
 from haconsole.demo.keepalived import LAN, PUBLIC, Keepalived
 from haconsole.demo.kernel import Kernel
-from haconsole.demo.plan import CONFIG_FILE, ClusterPlan, Happening, InstancePlan, NodePlan, What
+from haconsole.demo.plan import CONFIG_FILE, DRAIN_FILE, ClusterPlan, Happening, InstancePlan, NodePlan, What
 from haconsole.demo.sim import Calendar, Sim
 from haconsole.demo.squid import Squid
 from haconsole.demo.units import Unit
@@ -43,8 +43,6 @@ class SimNode:
         self._calendar, self._segment = calendar, segment
         self._pid = 600 + 10 * plan.number
         self.on = False
-        self.on_power: Callable[[], None] = lambda: None
-        """Called when it goes on or off."""
         self.files: dict[str, str] = {CONFIG_FILE: keepalived_conf(cluster, plan)}
         self._boot_wall = self.wall()
         self.boot_id = self._new_boot_id()
@@ -57,6 +55,7 @@ class SimNode:
             wall=self.wall,
             host=plan.name,
             shutdown_s=cluster.shutdown_s,
+            address="[::]" if any(i.family == 6 for i in cluster.instances) else "0.0.0.0",  # noqa: S104 - told, not bound
             port=cluster.squid_port,
             say=self._squid_says,
             changed=segment.changed,
@@ -142,7 +141,8 @@ class SimNode:
         self._boot_wall = self.wall()
         self.boot_id = self._new_boot_id()
         self.on = True
-        self.on_power()
+        self.kernel.boot()
+        self.files.pop(DRAIN_FILE, None)  # /run does not outlive a boot
         self._segment.changed()
         self.sim.later(BOOT_S - 1.0, self._if_on(self.start_squid))
         self.sim.later(BOOT_S, self._if_on(self.start_keepalived))
@@ -159,7 +159,6 @@ class SimNode:
             unit.active_state, unit.sub_state, unit.main_pid = "inactive", "dead", 0
         for vip in self.cluster.vips:
             self.kernel.remove(vip)
-        self.on_power()
         self._segment.changed()
 
     def start_squid(self) -> None:
@@ -217,7 +216,7 @@ class SimNode:
             What.POWER_ON: self.power_on,
             What.ADVERTS_BLOCKED: lambda: self._block(blocked=True),
             What.ADVERTS_FREE: lambda: self._block(blocked=False),
-            What.DRAIN: lambda: self.write_file("/run/haconsole-drain", f"{arg}\n"),
+            What.DRAIN: lambda: self.write_file(DRAIN_FILE, f"{arg}\n"),
             What.VIP_REMOVED: lambda: self._remove_vip(arg),
         }
         actions[happening.what]()

@@ -175,6 +175,7 @@ class _Collector(_Work):
         self._started = False
         self._silence: asyncio.TimerHandle | None = None
         self._ends: list[Callable[[], None]] = []
+        self._flush: asyncio.TimerHandle | None = None
 
     def feed(self, data: bytes) -> None:
         if not self._started:
@@ -218,7 +219,7 @@ class _Collector(_Work):
         def heard(entry: Entry) -> None:
             if query.match(entry):
                 if not waiting:
-                    loop.call_later(LOG_LAG_S, flush)
+                    self._flush = loop.call_later(LOG_LAG_S, flush)
                 waiting.append(f"{tag} {query.text(entry)}\n")
 
         listeners = self._node.journal.listeners
@@ -234,8 +235,9 @@ class _Collector(_Work):
         self._session.leave(0 if self._started else 9)
 
     def end(self) -> None:
-        if self._silence is not None:
-            self._silence.cancel()
+        for timer in (self._silence, self._flush):
+            if timer is not None:
+                timer.cancel()
         for end in self._ends:
             end()
         self._ends.clear()

@@ -26,7 +26,7 @@ class _End(asyncio.Protocol):
         self.flow()
 
     def data_received(self, data: bytes) -> None:
-        if self.other is not None and self.other.transport is not None:
+        if self.other is not None and self.other.transport is not None and not self.other.transport.is_closing():
             self.other.transport.write(data)
 
     def pause_writing(self) -> None:

@@ -7,6 +7,7 @@ on for shutdown_lifetime and a little (FACTS, "Disturbing a node safely").
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from enum import Enum
 from ipaddress import ip_address
 
@@ -40,6 +41,7 @@ class Squid:
         wall: Callable[[], float],
         host: str,
         shutdown_s: float,
+        address: str,
         port: int,
         say: Callable[[str], None],
         changed: Callable[[], None],
@@ -47,7 +49,8 @@ class Squid:
         self._sim, self._wall, self._host, self._shutdown_s = sim, wall, host, shutdown_s
         self._say, self._changed = say, changed
         self._due: Due | None = None
-        self.port = port
+        self.address, self.port = address, port
+        """Where it listens, as it writes it: `0.0.0.0` or `[::]`."""
         self.phase = Squid.Phase.STOPPED
         self.hung = False
         self.clients = 0
@@ -74,14 +77,16 @@ class Squid:
 
     def _listen(self) -> None:
         self.phase = Squid.Phase.RUNNING
-        self._say(f"Accepting HTTP Socket connections at conn3 local=0.0.0.0:{self.port} remote=[::] FD 11 flags=9")
+        self._say(
+            f"Accepting HTTP Socket connections at conn3 local={self.address}:{self.port} remote=[::] FD 11 flags=9"
+        )
         self._changed()
 
     def stop(self) -> None:
         """Told to end: the port closes at once, the process goes later."""
         self._say(f"Preparing for shutdown after {int(self.traffic.total(self._wall()))} requests")
         self._say(f"Waiting {self._shutdown_s:.0f} seconds for active connections to finish")
-        self._say(f"Closing HTTP(S) port 0.0.0.0:{self.port}")
+        self._say(f"Closing HTTP(S) port {self.address}:{self.port}")
         self.phase = Squid.Phase.STOPPING
         self._changed()
         self._then(self._shutdown_s + LINGER_S, self._gone)
@@ -111,7 +116,7 @@ class Squid:
         """`squid -k check`: (exit status, stderr)."""
         if self.process:
             return 0, ""
-        stamp = "2026/11/24 19:10:54"
+        stamp = datetime.fromtimestamp(self._wall(), UTC).strftime("%Y/%m/%d %H:%M:%S")
         return 1, (
             f"{stamp}| FATAL: failed to open /run/squid.pid: (2) No such file or directory\n"
             "    exception location: File.cc(190) open\n"

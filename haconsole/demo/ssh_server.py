@@ -28,7 +28,7 @@ MAX_SESSIONS: Final = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
-    """Keys of one run: who may log in, and who the node is."""
+    """Keys of one node: who it is, and who may log in."""
 
     host: asyncssh.SSHKey
     authorized: asyncssh.SSHAuthorizedKeys

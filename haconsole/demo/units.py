@@ -61,7 +61,7 @@ class Unit:
     def show(self, wanted: set[str]) -> str:
         """`systemctl show -p ...`, in systemd's own order."""
         values = {
-            "Restart": "no" if self.name == "squid" else "on-failure",
+            "Restart": "no",
             "MainPID": str(self.main_pid),
             "NRestarts": "0",
             "ExecMainStartTimestampMonotonic": _micros(self.started_s),

@@ -45,6 +45,8 @@ class NodeSpec:
     lan_interface: str = "eth0"
     public_interface: str | None = "eth1"
     ssh: SshSpec = field(default_factory=SshSpec)
+    shown_address: str | None = None
+    """What people know the node by, where SSH goes elsewhere (the demo); None: `address`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

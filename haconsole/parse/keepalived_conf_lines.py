@@ -41,7 +41,8 @@ _CHOICE = re.compile(r"[{},]")
 @dataclass(frozen=True, slots=True)
 class _Definition:
     lines: tuple[str, ...]
-    """More than one: a multi-line definition."""
+    multiline: bool = False
+    """Only replaced where it ends its line."""
     certain: bool = True
     """False: defined on a line whose condition is not decided, so its value is not known."""
 
@@ -91,7 +92,7 @@ class Reader:
             self.complain(place, "keepalived reads at most 1,023 characters of a line as one")
         text, balanced = decomment(raw)
         if self._open is not None:
-            self._continue(text, place)
+            self._continue(raw, text, place)
             return
         if not balanced:
             self.complain(place, "a quoted text has no end on its line")
@@ -136,21 +137,21 @@ class Reader:
         With it the condition, if undecided, and the lines that a multi-line definition brings behind it.
         """
         following: list[str] = []
-        while text and not text.startswith(_GENERATORS):
+        again = True
+        while again:
             if text.startswith("@"):
                 text, undecided = self._condition(text, place)
                 condition = condition or undecided
-            elif defined := _DEFINITION.fullmatch(text):
+            if defined := _DEFINITION.fullmatch(text):
                 self._define(defined[1], defined[2], certain=condition is None)
                 text = ""
-            else:
-                expanded, more = self._expand(text, place)
-                if expanded == text:
-                    break
+            if text.startswith("~"):
+                break
+            expanded, more = self._expand(text, place)
+            again = expanded != text
+            if again:
                 text, _ = decomment(expanded)  # once more: what came in may hold a comment
                 following = more + following
-                if not text.startswith(("@", "~")):
-                    break
         return text, condition, following
 
     def _brace(self, text: str, place: Place, condition: str | None, *, hidden: bool) -> tuple[str, bool]:
@@ -188,18 +189,23 @@ class Reader:
         else:
             self._definitions[name] = _Definition((value,), certain=certain)
 
-    def _continue(self, text: str, place: Place) -> None:
-        """Take the next line of a multi-line definition; the first without backslash is the last."""
-        if self._open is None:
+    def _continue(self, raw: str, text: str, place: Place) -> None:
+        """Take the next line of a multi-line definition; the first without backslash is the last.
+
+        An empty line ends it as well, one with nothing but blanks or a comment does not (tried).
+        """
+        if self._open is None or (raw and not text):
             return
         name, certain, lines = self._open
         more = text.endswith("\\")
         lines.append(text[:-1].rstrip(" \t") if more else text)
-        if not more:
-            self._open = None
-            if not text:
-                self.complain(place, f"a blank line ends the definition of ${name}, whatever the line before it says")
-            self._definitions[name] = _Definition(tuple(line for line in lines if line) or ("",), certain=certain)
+        if more:
+            return
+        self._open = None
+        if not raw:
+            self.complain(place, f"an empty line ends the definition of ${name}, whatever the line before it says")
+        kept = tuple(line for line in lines if line) or ("",)
+        self._definitions[name] = _Definition(kept, multiline=any(lines[:-1]), certain=certain)
 
     def _definition(self, name: str) -> _Definition | None:
         if name == "_PWD" and name not in self._definitions:
@@ -216,7 +222,7 @@ class Reader:
         at = done = 0
         while found := _REFERENCE.search(text, at):
             definition = self._definition(found[1] or found[2])
-            if definition is None or (len(definition.lines) > 1 and found.end() != len(text)):
+            if definition is None or (definition.multiline and found.end() != len(text)):
                 at = found.start() + 1
                 continue
             text = text[: found.start()] + definition.lines[0] + text[found.end() :]

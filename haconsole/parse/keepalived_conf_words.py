@@ -31,6 +31,7 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,64})|c(.)|([0-7]{1,3})|(.))", re.DOT
 _SECRET_KEYWORD = re.compile(
     r"(?i)(?:.{0,64}[_-])?(?:auth)?(?:pass(?:w(?:or)?d|phrase)?|secret|token|credentials?|auth_data)"
 )
+_DEFINES = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*=")
 _SECRET_ANYWHERE = frozenset({"auth_pass", "auth_data", "password", "passwd"})
 _SECRET_INSIDE = re.compile(r"(?i)((?:pass(?:w(?:or)?d|phrase)?|secret|token)[=:]\s*|--?[a-z_-]{0,32}"
                             r"(?:passw(?:or)?d|passphrase|secret|token)\s+)(?:\"[^\"]*\"?|'[^']*'?|\S+)")  # fmt: skip
@@ -157,22 +158,27 @@ def safe(words: list[str], parent: str, *, hidden: bool = False) -> tuple[str, .
     if hidden or _is_secret(parent):
         return (SECRET,)
     if known is not None and words[0] not in known:
-        return (clean(words[0]), SECRET) if len(words) > 1 and words[0].lower().startswith("auth") else (SECRET,)
-    if words[0].startswith("$") and len(words) > 1 and words[1].startswith("="):
-        return (clean(words[0]), "=", SECRET)  # meant as a definition, which may be one of a password
+        return _until(words, 1) if len(words) > 1 and words[0].lower().startswith("auth") else (SECRET,)
+    if defined := _DEFINES.match(words[0] if words[1:2] != ["="] else words[0] + "="):
+        return (clean(defined[0]), SECRET)  # meant as a definition, which may be one of a password
     for index, word in enumerate(words):
-        if word.lower() in _SECRET_ANYWHERE or (
-            index == 0 and parent not in _NAME_LISTS and _SECRET_KEYWORD.fullmatch(word)
-        ):
-            return (*_shown(words[: index + 1]), *((SECRET,) if len(words) > index + 1 else ()))
-    if parent == "auth_hmac" and words[0] == "key":
-        return (*_shown(words[:2] if len(words) > 2 else words[:1]), *((SECRET,) if len(words) > 1 else ()))
-    return _shown(words)
+        if word.lower() in _SECRET_ANYWHERE or (index == 0 and parent not in _NAME_LISTS and _is_secret(word)):
+            return _until(words, index + 1)
+    if words[0] == "key" and (parent == "auth_hmac" or (len(words) > 1 and words[1].isdecimal())):
+        return _until(words, 2 if len(words) > 2 else 1)
+    return _shown(words) if known is None else _until(words, 2)
+
+
+def _until(words: list[str], count: int) -> tuple[str, ...]:
+    """Show so many words; `SECRET` stands for all others."""
+    return _shown(words[:count]) + ((SECRET,) if len(words) > count else ())
 
 
 def _shown(words: list[str]) -> tuple[str, ...]:
-    """A script's command line may carry a password as well: `--password x`, `PASSWORD=x`."""
-    return tuple(clean(_SECRET_INSIDE.sub(lambda m: m[1] + SECRET, w)) for w in words)
+    """A script's command line may carry a password as well: `--password x`, `PASSWORD=x`; `hex:` is a key."""
+    return tuple(
+        SECRET if w.startswith("hex:") else clean(_SECRET_INSIDE.sub(lambda m: m[1] + SECRET, w)) for w in words
+    )
 
 
 def hides_rest(words: tuple[str, ...], brace: str, *, glued: bool) -> bool:
@@ -181,6 +187,8 @@ def hides_rest(words: tuple[str, ...], brace: str, *, glued: bool) -> bool:
     keepalived ends a line at every brace; to whoever wrote `auth_pass pa{ss}` it is the password.
     glued: no blank before the brace.
     """
+    if words[0] == "key" and len(words) < 3:
+        return True
     if words[-1] == SECRET:
         return glued or brace == "{"
     return words[-1].lower() in _SECRET_ANYWHERE or (len(words) == 1 and _is_secret(words[0]))
@@ -205,8 +213,8 @@ def one_line(words: tuple[str, ...], parent: str, complain: Complain) -> None:
         pairs = zip(words[1:], words, strict=False)
         if any(interface_address(w) and before not in {"brd", "broadcast", "peer"} for w, before in pairs):
             complain("keepalived reads one address a line: the others have no effect")
-    elif words[0].startswith("$") and words[1:2] == ("=",):
-        complain("there may be no blank before the '=' of a definition: keepalived does not take this for one")
+    elif _DEFINES.fullmatch(words[0]):
+        complain("no definition to keepalived: one is `$NAME=value`, without a blank before the '='")
     elif parent in _NAME_LISTS and len(words) > 1 and words[1] != "weight":
         complain("keepalived reads one name a line, with `weight` behind it: the rest has no effect")
 

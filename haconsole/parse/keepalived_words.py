@@ -7,7 +7,7 @@ more (other scripts' digits, `nan`, zone ids, netmasks), and nothing of that may
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Interface, ip_interface
+from ipaddress import ip_interface
 
 from haconsole.model.readings import IpInterface
 from haconsole.model.spec import IpAddress
@@ -49,8 +49,3 @@ def address(word: str) -> IpAddress | None:
     if found is None or found.ip.is_unspecified:
         return None
     return found.ip
-
-
-def same_family(one: IpInterface, other: IpInterface) -> bool:
-    """Tell whether both are IPv4 or both IPv6."""
-    return isinstance(one, IPv4Interface) == isinstance(other, IPv4Interface)

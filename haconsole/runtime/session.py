@@ -34,7 +34,7 @@ CADENCE_S: Final = {
     Group.UNITS: 5.0,
     Group.KERNEL: 15.0,
     Group.DAEMON: 30.0,
-    Group.COUNTERS: 5.0,
+    Group.COUNTERS: 10.0,  # each page is a request that squid counts too
     Group.SQUID: 10.0,
     Group.CONFIG: 120.0,
     Group.VERSIONS: 600.0,

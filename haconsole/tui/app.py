@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState
@@ -22,6 +23,7 @@ from textual.worker import Worker, WorkerState
 from haconsole.cluster.conclude import Snapshot
 from haconsole.model.spec import ClusterSpec
 from haconsole.tui import safe, themes
+from haconsole.tui.commands import ConsoleCommands
 from haconsole.tui.fleet import Fleet
 from haconsole.tui.places import PLACES, place
 from haconsole.tui.printable import printable
@@ -47,7 +49,7 @@ class ConsoleApp(App[int]):
 
     CSS_PATH = "console.tcss"
     TITLE = "haconsole"
-    ENABLE_COMMAND_PALETTE = True
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ConsoleCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+q,ctrl+c", "quit", "Quit", id="app.quit"),
         Binding("ctrl+p", "command_palette", "Commands", id="app.commands"),
@@ -129,6 +131,7 @@ class ConsoleApp(App[int]):
 
     def on_mount(self) -> None:
         self._obey_signals()
+        self.fleet.look_at_all(self.now())
         names = self.fleet.names
         first: Screen[None] = place("cluster").make(names[0]) if len(names) == 1 else ClustersScreen()
         self.push_screen(first)
@@ -173,13 +176,19 @@ class ConsoleApp(App[int]):
 
     # --- where one is ---------------------------------------------------------
 
+    def open_cluster(self, name: str) -> None:
+        """Show one cluster, from wherever one is."""
+        self.action_back_to_clusters()
+        if self.cluster != name:
+            self.push_screen(place("cluster").make(name))
+
     def open(self, row: Row) -> None:
         """Show what a row is about, if there is more to it."""
         if row.target is None:
             return
         cluster = self.cluster
         if row.target.kind is Kind.CLUSTER:
-            self.push_screen(place("cluster").make(row.target.name))
+            self.open_cluster(row.target.name)
         elif cluster is not None:
             here = self.screen
             if not (isinstance(here, PageScreen) and here.target == row.target):
@@ -247,8 +256,12 @@ class ConsoleApp(App[int]):
         """The next theme, at once."""
         names = [one.name for one in self.own_themes]
         index = names.index(self.theme) if self.theme in names else -1
-        self.theme = names[(index + 1) % len(names)]
-        safe.notify(self, f"theme: {self.theme}")
+        self.use_theme(names[(index + 1) % len(names)])
+
+    def use_theme(self, name: str) -> None:
+        """Another theme, at once; it is remembered."""
+        self.theme = name
+        safe.notify(self, f"theme: {name}")
 
     def _keep_theme(self, theme: Theme) -> None:
         self._memory.keep_theme(theme.name)

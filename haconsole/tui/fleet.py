@@ -37,6 +37,11 @@ class Fleet:
         self._seen[name] = (self._tick, source.serial())
         return snapshot
 
+    def look_at_all(self, now: float) -> None:
+        """Once, at the start, when there is little to look at."""
+        for name in self._sources:
+            self.fresh(name, now)
+
     def look(self, now: float) -> None:
         """One tick: look at those with news or with the oldest look, at most a fifth of all."""
         self._tick += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -64,7 +65,10 @@ def _leave(loop: asyncio.AbstractEventLoop) -> None:
     for task in tasks:
         task.cancel()
     if tasks:
-        loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_S))
+        _, left = loop.run_until_complete(asyncio.wait(tasks, timeout=GRACE_S))
+        if left:
+            # Thrown away half-way, their clean-up code complains of it to a terminal that is the shell's again.
+            sys.unraisablehook = lambda _unraisable: None
     loop.set_exception_handler(lambda _loop, _context: None)  # what was left behind has nobody to tell
     asyncio.set_event_loop(None)
     loop.close()

@@ -7,13 +7,13 @@ Everything that is drawn goes through `strip`, `content`, `PlainText` or `notify
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from rich.segment import Segment
 from rich.style import Style
+from textual.app import App
 from textual.content import Content
 from textual.strip import Strip
-from textual.widget import Widget
 from textual.widgets import Static
 
 from haconsole.tui.printable import printable
@@ -67,10 +67,14 @@ class PlainText(Static):
         self.update(content(line), layout=False)
 
 
-def notify(widget: Widget, message: str, *, severity: Literal["information", "warning", "error"] = "information") -> None:
-    """A passing note in the corner."""
-    widget.notify(printable(message), severity=severity, markup=False)
+def notify(
+    app: App[Any], message: str, *, severity: Literal["information", "warning", "error"] = "information"
+) -> None:
+    """A passing note in the corner; trouble stays a little longer."""
+    seconds = 3 if severity == "information" else 15
+    app.notify(printable(message), severity=severity, timeout=seconds, markup=False)
 
 
 def copied_text(line: Line) -> str:
+    """A line as text, for the clipboard."""
     return plain(line).strip()

@@ -134,7 +134,7 @@ def _colors(table: object, names: tuple[str, ...], where: str) -> dict[str, str]
     for key, value in table.items():
         try:
             if not isinstance(value, str):
-                raise ThemeError(f"[{where}] {key}: a colour is a string such as \"#ff8787\"")
+                raise ThemeError(f'[{where}] {key}: a colour is a string such as "#ff8787"')
             Color.parse(value)
         except ColorParseError:
             raise ThemeError(f"[{where}] {key}: `{value}` is no colour") from None

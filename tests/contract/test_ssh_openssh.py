@@ -327,6 +327,16 @@ async def test_no_agent_where_one_is_named(place: Place) -> None:
     assert f"{place.folder}/nothing" in problem.detail
 
 
+async def test_an_agent_that_hangs_is_left_out(place: Place) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(place.folder / "silent"))
+        silent.listen()
+        connector = place.connector(SSH_AUTH_SOCK=str(place.folder / "silent"))
+        problem = await problem_of(connector.connect(place.node.node(place.known)))
+    assert problem.kind is ProblemKind.LOGIN_REFUSED
+    assert "silent: no answer" in problem.detail
+
+
 async def test_certificate_of_a_user(place: Place) -> None:
     authority, mine = keygen(place.folder / "ca"), keygen(place.folder / "mine")
     server = place.server("ca_node", f"TrustedUserCAKeys {authority}.pub")
@@ -340,10 +350,11 @@ async def test_certificate_of_a_user(place: Place) -> None:
 # --- ~/.ssh/config -----------------------------------------------------------------------------
 
 
-async def test_ssh_config_is_honoured(place: Place) -> None:
+@pytest.mark.parametrize("last", ["", "Match final\n  ServerAliveInterval 9\n"])
+async def test_ssh_config_is_honoured(place: Place, last: str) -> None:
     config = place.config(
         f"Host proxy\n  HostName 127.0.0.1\n  Port {place.node.port}\n  User {user()}\n  IdentityFile {place.key}\n"
-        "  RemoteCommand echo wrong\n  RequestTTY force\n  ForwardAgent yes\n"
+        "  RemoteCommand echo wrong\n  RequestTTY force\n  ForwardAgent yes\n" + last
     )
     node = place.node.node(place.known, config_file=config, user=None, port=None)
     await ok(place.connector(), replace(node, address="proxy"))
@@ -385,7 +396,9 @@ async def test_nodes_share_their_jump_host_and_its_end(place: Place) -> None:
     assert jump.logins() == 1
     jump.stop()
     for connection in connections:
-        assert (await asyncio.wait_for(connection.wait_lost(), DEADLINE_S)).kind is ProblemKind.LINK_LOST
+        problem = await asyncio.wait_for(connection.wait_lost(), DEADLINE_S)
+        assert problem.kind is ProblemKind.LINK_LOST
+        assert "jump host" in problem.summary
     assert (await problem_of(connector.connect(nodes[0]))).kind is ProblemKind.CONNECTION_REFUSED
     again = place.server("jump2", port=jump.port)
     await asyncio.gather(*(ok(connector, node) for node in nodes))

@@ -120,6 +120,14 @@ def link_trouble(node: NodePicture, interface: str) -> str | None:
     return None if link.carrier else "no carrier"
 
 
+def look_at_link(node: NodePicture, interface: str) -> str:
+    """The next step for a link that is down."""
+    return (
+        f"on {node.name}: ip -d link show {interface}; if it was switched off: ip link set {interface} up; "
+        f"else look at cable and switch port"
+    )
+
+
 def down_since(picture: ClusterPicture, node: NodePicture, interface: str) -> float | None:
     """When the kernel told that the link went down; None: not seen."""
     texts = {f"{interface} down", f"{interface} up, no carrier", f"{interface} is gone"}

@@ -20,6 +20,7 @@ STREAMS: Final = 6
 _OPEN_S: Final = 10.0
 _ENDED_S: Final = 1.5
 """How long a command that was told to end is watched, to be able to say whether it did."""
+_REFUSED: Final = {asyncssh.OPEN_CONNECT_FAILED, asyncssh.OPEN_RESOURCE_SHORTAGE}
 _AGAIN_AFTER_S: Final = (0.01, 0.05, 0.2)
 _STOP_S: Final = 2.0
 _WINDOW: Final = 2 * 1024 * 1024
@@ -30,9 +31,16 @@ class SshConnection:
     """Implements `io.ports.Connection`."""
 
     def __init__(
-        self, label: str, connection: asyncssh.SSHClientConnection, client: Client, keepalive_s: float
+        self,
+        label: str,
+        connection: asyncssh.SSHClientConnection,
+        client: Client,
+        jump: Client | None,
+        keepalive_s: float,
     ) -> None:
-        self._label, self._connection, self._client, self._keepalive_s = label, connection, client, keepalive_s
+        """`jump`: the connection that this one goes through."""
+        self._label, self._connection, self._client, self._jump = label, connection, client, jump
+        self._keepalive_s = keepalive_s
         self._commands = asyncio.Semaphore(COMMANDS)
         self._streams = asyncio.Semaphore(STREAMS)
 
@@ -133,7 +141,8 @@ class SshConnection:
             try:
                 await self._connection.create_session(lambda: session, command, window=window)
             except asyncssh.ChannelOpenError as error:
-                if wait_s is None or session.ending or self._gone(error.reason):
+                refused = error.code in _REFUSED and not self._gone(error.reason)
+                if wait_s is None or session.ending or not refused:
                     raise
                 await asyncio.sleep(wait_s)
             else:
@@ -176,7 +185,10 @@ class SshConnection:
         return self._client.lost.is_set() or self._connection.is_closed() or reason == "SSH connection closed"
 
     def _lost(self, reason: str = "") -> Problem:
-        return problems.lost(self._label, self._client.lost_reason or reason, self._keepalive_s)
+        reason = self._client.lost_reason or reason
+        if self._jump is not None and self._jump.lost.is_set():
+            return problems.lost(f"{self._label}: jump host", self._jump.lost_reason or reason, self._keepalive_s)
+        return problems.lost(self._label, reason, self._keepalive_s)
 
     def _not_forwarded(self, where: str, error: asyncssh.ChannelOpenError) -> ProblemError:
         if self._gone(error.reason):

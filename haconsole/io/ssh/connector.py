@@ -124,8 +124,11 @@ class SshConnector:
         target = await self._settings.target(
             node.name, node.address, spec, user=spec.user, port=spec.port, jump=spec.jump
         )
-        hop = await self._open(target, await self._jump(target))
-        return SshConnection(node.name, hop.connection, hop.client, spec.keepalive_s)
+        via = await self._jump(target)
+        hop = await self._open(target, via)
+        return SshConnection(
+            node.name, hop.connection, hop.client, None if via is None else via.client, spec.keepalive_s
+        )
 
     async def close(self) -> None:
         """See `io.ports.Connector.close`."""
@@ -191,7 +194,7 @@ class SshConnector:
                 client.offered = await self._offered(target, via)
             raise failure.explain(lost_jump=via is not None and not via.alive) from error
         finally:
-            await offer.close()
+            offer.close()
         return Hop(connection, client)
 
     async def _reach(
@@ -239,7 +242,7 @@ class SshConnector:
     ) -> asyncssh.SSHClientConnection:
         place: dict[str, Any] = {} if sock is None else {"sock": sock}
         return await asyncssh.connect(
-            target.host,
+            target.options.orig_host,  # the `Host` patterns match this one, HostName is in the options
             target.port,
             tunnel=None if via is None else via.connection,
             config=target.config,

@@ -19,6 +19,8 @@ from haconsole.io.ssh.settings import Target
 from haconsole.model.problems import ProblemError
 
 _DEFAULT_NAMES = ("id_ed25519", "id_ecdsa", "id_rsa", "id_ed25519_sk", "id_ecdsa_sk")
+_AGENT_S = 2.0
+"""An agent that does not list its keys by then is left out (a dead forwarded socket, say)."""
 _TRIES = 3
 """As often as ssh asks for a passphrase."""
 
@@ -213,11 +215,10 @@ class Offer:
                 return pairs
         return None
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Let go of the agent."""
         if self._agent is not None:
             self._agent.close()
-            await self._agent.wait_closed()
             self._agent = None
 
     async def _ready(self) -> list[Pair]:
@@ -263,10 +264,11 @@ class Offer:
                 self.skipped.append("no agent (SSH_AUTH_SOCK is not set)")
                 return []
             try:
-                self._agent = await asyncssh.connect_agent(self._target.agent)
-                self._agent_pairs = list(await self._agent.get_keys())
-            except (OSError, ValueError, asyncssh.Error) as error:
-                self.skipped.append(f"agent {self._target.agent}: {error}")
+                async with asyncio.timeout(_AGENT_S):
+                    self._agent = await asyncssh.connect_agent(self._target.agent)
+                    self._agent_pairs = list(await self._agent.get_keys())
+            except (OSError, ValueError, asyncssh.Error) as error:  # TimeoutError is an OSError
+                self.skipped.append(f"agent {self._target.agent}: {str(error) or 'no answer'}")
         return self._agent_pairs
 
     def _note(self, what: str, pairs: list[Pair]) -> None:

@@ -63,7 +63,7 @@ _WAITED_FOR = {
     "jump": "the jump host could not reach it in time",
     "greeting": "the port is open, but no SSH greeting came; the SSH server hangs",
     "kex": "the SSH server stopped answering during the key exchange",
-    "login": "the SSH server stopped answering during the login",
+    "login": "the login was not finished: the SSH server (or the agent, waiting for a confirmation) did not answer",
 }
 
 
@@ -151,7 +151,7 @@ def lost(label: str, reason: str, keepalive_s: float) -> Problem:
     elif "keepalive" in reason:
         what = f"no answer for {3 * keepalive_s:g} s; the connection was given up"
     elif reason == "Connection lost":
-        what = "the node closed the connection"
+        what = "the other side closed the connection"
     else:
         what = f"the connection broke: {reason}"
     return Problem(kind=ProblemKind.LINK_LOST, summary=clean(f"{label}: {what}"), detail=clean(reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import socket
 from dataclasses import dataclass
 
 import asyncssh
@@ -50,6 +51,8 @@ class Failure:
         target, error = self.target, self.error
         if isinstance(error, asyncssh.ChannelOpenError):
             return problems.through_jump(target.label, target.host, target.port, error.code, error.reason)
+        if isinstance(error, socket.gaierror):
+            return problems.name_unknown(target.label, target.host, error)
         if isinstance(error, OSError):
             return problems.cannot_connect(target.label, target.host, target.port, error)
         return problems.ssh_config(target.label, reason)
@@ -57,7 +60,8 @@ class Failure:
     def _broken_off(self, reason: str) -> ProblemError:
         """The connection ended in the middle."""
         target = self.target
-        if isinstance(self.error, asyncssh.ConnectionLost | OSError):
+        closed = isinstance(self.error, asyncssh.ConnectionLost | OSError)
+        if closed or (self.client.logging_in and isinstance(self.error, asyncssh.DisconnectError)):
             return problems.closed_early(target.label, target.host, target.port, self.client.phase, reason)
         return problems.not_ssh(target.label, target.host, target.port, reason)
 

@@ -152,6 +152,8 @@ _FIXED: dict[str, Any] = {
     "env": None,
     "send_env": None,
     "encoding": None,
+    # One bad byte in a banner or a signal's message must not end the connection.
+    "utf8_decode_errors": "replace",
 }
 
 

@@ -82,7 +82,11 @@ class ClusterScreen(ConsoleScreen):
         crowded = len(snapshot.picture.vips) > vips_that_fit(self.size.height, flat=room.flat)
         strip = vip_strip(snapshot, room.pane, worst_first=crowded)
         nodes = snapshot.picture.nodes
-        columns = [node_column(n, snapshot, room.inside, zone, worst_first=room.flat) for n in nodes]
+        places = [f"{i + 1}/{len(nodes)}" if room.visible < len(nodes) else "" for i in range(len(nodes))]
+        columns = [
+            node_column(n, snapshot, room.inside, zone, worst_first=room.flat, place=place)
+            for n, place in zip(nodes, places, strict=True)
+        ]
         found = finding_rows(snapshot, room.pane)
         tallest = max((len(c.rows) for c in columns), default=1)
         sizes = heights(
@@ -91,11 +95,10 @@ class ClusterScreen(ConsoleScreen):
             vips=len(strip.rows),
             nodes=tallest,
             findings=len(found),
-            scrolled=room.visible < len(columns),
         )
         self._resize(sizes, room)
         self._show_vips(strip)
-        self._show_nodes(columns, room)
+        self._show_nodes(columns)
         self._show_findings(snapshot, found)
         self._show_events(snapshot, room)
 
@@ -119,11 +122,10 @@ class ClusterScreen(ConsoleScreen):
         pane.title(_title(f"VIPs {len(strip.rows)}" if hidden else "VIPs", f"{bad} not well" if bad and hidden else ""))
         pane.show(strip.rows, strip.heading)
 
-    def _show_nodes(self, columns: list[NodeColumn], room: Widths) -> None:
+    def _show_nodes(self, columns: list[NodeColumn]) -> None:
         for i, column in enumerate(columns):
             pane = self.query_one(f"#node-{i}", LinePane)
-            hidden = room.visible < len(columns)
-            pane.title(column.title, (say(f"{i + 1} of {len(columns)}", Tone.QUIET),) if hidden else ())
+            pane.title(column.title)
             pane.show(column.rows)
 
     def _show_findings(self, snapshot: Snapshot, rows: tuple[Row, ...]) -> None:

@@ -16,7 +16,8 @@ _TOGETHER: Final = (
     ("move", ("pane.up", "pane.down")),
     ("a page up, down", ("pane.pageup", "pane.pagedown")),
     ("first, last row", ("pane.home", "pane.end")),
-    ("pane before, next pane", ("screen.before", "screen.next")),
+    ("next pane", ("screen.next",)),
+    ("pane before", ("screen.before",)),
 )
 """Bindings that share a line."""
 _NAMES: Final = {

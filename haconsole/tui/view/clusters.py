@@ -36,6 +36,7 @@ def _haystack(name: str, snapshot: Snapshot | None) -> str:
 
 
 def level_of(snapshot: Snapshot | None) -> Level:
+    """A cluster that was not looked at yet is in progress."""
     return Level.BUSY if snapshot is None else levels.of_verdict(snapshot.verdict)
 
 

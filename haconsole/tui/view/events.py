@@ -75,14 +75,17 @@ class EventRows(Sequence[Row]):
 
 
 def key_of(said: Occurrence) -> str:
+    """Tells one line of the log from all others."""
     return f"event/{said.serial}/{said.at}"
 
 
 def target_of(said: Occurrence) -> Target:
+    """What Enter opens on it."""
     return Target(Kind.EVENT, key_of(said))
 
 
 def copy_of(said: Occurrence, zone: Times) -> str:
+    """The line for a ticket: whole time, with its zone."""
     return f"{zone.full(said.at)} {times.error(said.error_s)} {said.origin} {said.source}: {said.text}"
 
 

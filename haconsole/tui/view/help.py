@@ -17,8 +17,9 @@ _SIGNS: Final = (
     (Level.NONE, "not asked: says nothing"),
 )
 _NOTES: Final = (
-    "MASTER~  only the addresses hint at it      ±1 ms  how well a time is known",
+    "MASTER~     only the addresses hint at it",
     "255 of 255  effective priority of the configured one",
+    "±1 ms       how well the time of an event is known",
 )
 _COLUMN: Final = 37
 

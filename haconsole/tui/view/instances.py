@@ -188,4 +188,3 @@ def _track(name: str, well: bool | None, weight: int) -> tuple[Level, Line]:
     level = Level.UNKNOWN if well is None else Level.OK if well else bad
     weighs: Line = (say(f" {weight:+d}", Tone.QUIET),) if weight else ()
     return level, (say(name), say(" "), sign(level), *weighs)
-

@@ -45,13 +45,14 @@ def widths(width: int, height: int, nodes: int) -> Widths:
     return Widths(flat, width - (2 if flat else 4), column, column - frame, fit)
 
 
-def heights(height: int, *, flat: bool, vips: int, nodes: int, findings: int, scrolled: bool = False) -> Heights:
-    """vips, nodes, findings: rows that want to be seen; scrolled: node columns need a scrollbar."""
+def heights(height: int, *, flat: bool, vips: int, nodes: int, findings: int) -> Heights:
+    """vips, nodes, findings: rows that want to be seen."""
     frame = 1 if flat else 2
     room = max(0, height - CHROME)
     vip = min(vips, vips_that_fit(height, flat=flat)) + 1 + frame
     finding = frame + min(findings, 1 if room < 20 else 3 if flat else 4)
-    node = min(nodes + frame + (1 if scrolled else 0), max(frame + 3, room - vip - finding))
+    rest = room - vip - finding
+    node = max(frame + 3, min(nodes + frame, rest, max(frame + 9, rest - frame - 3)))
     rest = room - vip - node - finding
     more = min(findings - (finding - frame), max(0, rest - frame - (4 if flat else 8)))
     if more > 0:

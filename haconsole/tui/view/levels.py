@@ -29,6 +29,7 @@ def of_finding(finding: Finding) -> Level:
 
 
 def of_verdict(verdict: Verdict) -> Level:
+    """The sign of a whole cluster."""
     return _VERDICTS[verdict]
 
 
@@ -49,15 +50,21 @@ def _evidence_of(vip: VipPicture) -> Level:
     if vip.holders is None or vip.client is None:
         return Level.UNKNOWN
     if len(vip.holders) == 1:
-        return Level.OK
+        return Level.OK if _agree(vip) or not vip.settled else Level.WARNING
     if not vip.settled:
         return Level.BUSY
     return Level.UNKNOWN if vip.unread and not vip.holders else Level.CRITICAL
 
 
+def _agree(vip: VipPicture) -> bool:
+    """Do the witnesses that were heard name the same holders?"""
+    holders = set(vip.holders or ())
+    return all(set(w) == holders for w in (vip.masters, vip.advertisers) if w is not None)
+
+
 def held_twice(vip: VipPicture | None) -> Level:
     """An address on several nodes is well on none of them."""
-    if vip is None or vip.holders is None or len(vip.holders) < 2:  # noqa: PLR2004
+    if vip is None or vip.holders is None or len(vip.holders) < 2:
         return Level.NONE
     return Level.CRITICAL if vip.settled else Level.BUSY
 

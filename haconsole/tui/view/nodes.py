@@ -50,21 +50,35 @@ class NodeColumn:
 
 
 def node_column(
-    node: NodePicture, snapshot: Snapshot, width: int, zone: Times, *, worst_first: bool = False
+    node: NodePicture, snapshot: Snapshot, width: int, zone: Times, *, worst_first: bool = False, place: str = ""
 ) -> NodeColumn:
-    """worst_first: rows that differ from healthy come before the others."""
+    """worst_first: rows that differ from healthy come before the others. place: `2/3`, of columns that scroll."""
     now = snapshot.picture.at
-    level = levels.of_node(node, snapshot)
     rows = list(_readable(node, snapshot, width) if node.readable else silent_rows(node, now, width, zone))
+    level = _level(node, snapshot, rows)
     if worst_first and node.readable:
         rows.sort(key=lambda r: -r.level if r.level > Level.INFO else 0)
-    return NodeColumn(node.name, _title(node, level, width), tuple(rows), level)
+    return NodeColumn(node.name, _title(node, level, width, place), tuple(rows), level)
 
 
-def _title(node: NodePicture, level: Level, width: int) -> Line:
+def node_level(node: NodePicture, snapshot: Snapshot) -> Level:
+    """The sign of a node."""
+    return _level(node, snapshot, list(_readable(node, snapshot, WIDE_FROM)) if node.readable else [])
+
+
+def _level(node: NodePicture, snapshot: Snapshot, rows: Sequence[Row]) -> Level:
+    """What findings say; a node is never well while one of its own rows is not."""
+    level = levels.of_node(node, snapshot)
+    worst = max((r.level for r in rows), default=Level.NONE)
+    return worst if level is Level.OK and worst > Level.INFO else level
+
+
+def _title(node: NodePicture, level: Level, width: int, place: str) -> Line:
     """Sign, name, address; latency and clock where there is room."""
     name = middle(node.name, max(8, width - 8)) if width < WIDE_FROM else middle(node.name, 24)
-    parts: list[Line] = [(say(node.spec.address, Tone.QUIET),)] if node.spec.address != node.name else []
+    parts: list[Line] = [(say(place, Tone.KEY),)] if place else []
+    if node.spec.address != node.name:
+        parts.append((say(node.spec.address, Tone.QUIET),))
     if node.readable and node.latency_s is not None:
         parts.append((say(f"ssh {times.millis(node.latency_s)}", Tone.QUIET),))
     if node.readable and node.clock is not None:
@@ -119,7 +133,7 @@ def _state(node: NodePicture) -> str:
     return "not reachable: nothing is known now"
 
 
-def _wrapped(node: NodePicture, key: str, text: str, tone: Tone, width: int, copy: str = "") -> Iterator[Row]:
+def _wrapped(node: NodePicture, key: str, text: str, tone: Tone, width: int, *, copy: str = "") -> Iterator[Row]:
     for i, line in enumerate(wrap(text, width)):
         yield _row(node, f"{key}/{i}", (say(line, tone),), Level.NONE, width, copy=copy or text)
 
@@ -140,7 +154,7 @@ def _readable(node: NodePicture, snapshot: Snapshot, width: int) -> Iterator[Row
     yield from _ages(node, now, width)
 
 
-def _row(node: NodePicture, key: str, line: Line, level: Level, width: int, copy: str = "") -> Row:
+def _row(node: NodePicture, key: str, line: Line, level: Level, width: int, *, copy: str = "") -> Row:
     target = Target(Kind.NODE, node.name)
     return Row(f"node/{node.name}/{key}", crop(line, width), level, copy, target)
 
@@ -158,7 +172,9 @@ def _labelled(
     level = max(lv for lv, _ in graded)
     lead = _label(label and f" {label}", width)
     indent = width_of(lead)
-    for i, line in enumerate(flow([item for _, item in graded], width - indent, gap=gap if width >= WIDE_FROM else min(gap, 2))):
+    for i, line in enumerate(
+        flow([item for _, item in graded], width - indent, gap=gap if width >= WIDE_FROM else min(gap, 2))
+    ):
         head = lead if i == 0 else (say(" " * indent),)
         yield _row(node, f"{label}/{i}", (*head, *line), level, width)
 
@@ -323,7 +339,7 @@ def _failures(node: NodePicture, width: int) -> Iterator[Row]:
     for subject, known in node.failed.items():
         by_reason.setdefault(known.value.summary, []).append(subject.value)
     for i, (reason, subjects) in enumerate(by_reason.items()):
-        text = f" no {', '.join(subjects)}: {reason}"
+        text = f" {reason}: no {', '.join(subjects)}"
         line = (sign(Level.UNKNOWN), say(text, Tone.UNKNOWN))
         yield _row(node, f"failed/{i}", line, Level.UNKNOWN, width, copy=text.strip())
 

@@ -12,7 +12,7 @@ from haconsole.tui.view import levels, times
 from haconsole.tui.view.details import fact, heading, nothing, shown
 from haconsole.tui.view.findings import finding_rows
 from haconsole.tui.view.instances import instance_level, state_word, track_items
-from haconsole.tui.view.nodes import interfaces_of_interest, listening, silent_rows, unit_state
+from haconsole.tui.view.nodes import interfaces_of_interest, listening, node_level, silent_rows, unit_state
 from haconsole.tui.view.text import Level, Line, Row, Tone, blank, crop, join, say, sign
 from haconsole.tui.view.times import Times
 from haconsole.tui.view.vips import answer, bar
@@ -32,7 +32,7 @@ def node_page(name: str, snapshot: Snapshot, width: int, zone: Times) -> tuple[R
 
 def _node(node: NodePicture, snapshot: Snapshot, width: int, zone: Times) -> Iterator[Row]:
     now = snapshot.picture.at
-    level = levels.of_node(node, snapshot)
+    level = node_level(node, snapshot)
     yield from fact("node", node.name, width, tone=Tone.STRONG, level=level)
     yield from fact("address", node.spec.address, width)
     if not node.readable:
@@ -43,11 +43,7 @@ def _node(node: NodePicture, snapshot: Snapshot, width: int, zone: Times) -> Ite
         yield from _instances(node, now, width)
         yield from _interfaces(node, width)
     yield from _failed(node, now, width, zone)
-    yield from _findings(snapshot, width, node=name_of(node))
-
-
-def name_of(node: NodePicture) -> str:
-    return node.name
+    yield from _findings(snapshot, width, node=node.name)
 
 
 def _link(node: NodePicture, now: float, width: int) -> Iterator[Row]:
@@ -71,16 +67,19 @@ def _programs(node: NodePicture, snapshot: Snapshot, width: int) -> Iterator[Row
     now = snapshot.picture.at
     yield from heading("Services", width)
     level, what = unit_state(node.keepalived, node.keepalived_since, now, missing=_UNKNOWN)
-    version = None if node.versions is None else node.versions.keepalived
-    yield shown("keepalived", (sign(level), blank(1), *what, *_version(version)), width, level=level)
+    versions = node.versions
+    version = _version(None if versions is None else versions.keepalived)
+    yield shown("keepalived", (sign(level), blank(1), *what, *version), width, level=level)
     if node.config_test is not None:
         yield from _config_test(node, width)
     level, what = unit_state(node.squid_unit, node.squid_since, now, missing=_UNKNOWN)
-    version = None if node.versions is None else node.versions.squid
-    yield shown("squid", (sign(level), blank(1), *what, *_version(version)), width, level=level)
+    version = _version(None if versions is None else versions.squid)
+    yield shown("squid", (sign(level), blank(1), *what, *version), width, level=level)
     if node.squid is not None and node.squid.check_ok is not None:
         level = Level.OK if node.squid.check_ok else Level.CRITICAL
-        yield from fact("check", node.squid.check_text or ("passes" if node.squid.check_ok else "fails"), width, level=level)
+        yield from fact(
+            "check", node.squid.check_text or ("passes" if node.squid.check_ok else "fails"), width, level=level
+        )
     level, what = listening(node, node.squid, snapshot.picture.spec.squid_port)
     yield shown("listens", what, width, level=level)
     rates = (("requests", node.requests_per_s, "/s"), ("clients", node.clients, ""))
@@ -256,12 +255,17 @@ def _client(vip: VipPicture, snapshot: Snapshot, width: int, zone: Times) -> Ite
     line = answer(vip.client) if not result.ok else (sign(level), blank(1), *answer(vip.client))
     when = f"{zone.clock(vip.client.at)}, {times.ago(max(0.0, now - vip.client.at))}"
     yield shown("client", (*line, say(f"   {when}", Tone.QUIET)), width, level=level)
-    yield from fact("", "a request through the proxy" if result.checked == "http" else "the port accepts", width, indent=18)
+    yield from fact(
+        "", "a request through the proxy" if result.checked == "http" else "the port accepts", width, indent=18
+    )
     if vip.failed_since is not None:
-        yield from fact("", f"not served for {times.span(now - vip.failed_since)}", width, tone=Tone.CRITICAL, indent=18)
+        yield from fact(
+            "", f"not served for {times.span(now - vip.failed_since)}", width, tone=Tone.CRITICAL, indent=18
+        )
     known = [x for x in vip.latencies_s if x is not None]
     if known:
         bars = "".join("×" if x is None else bar(x) for x in vip.latencies_s)
-        text = f"fastest {times.millis(min(known))}, slowest {times.millis(max(known))}, lost {vip.latencies_s.count(None)} of {len(vip.latencies_s)}"
+        lost = f"lost {vip.latencies_s.count(None)} of {len(vip.latencies_s)}"
+        text = f"fastest {times.millis(min(known))}, slowest {times.millis(max(known))}, {lost}"
         yield Row("latencies", crop((blank(18), say(bars, Tone.QUIET)), width))
         yield from fact("", text, width, indent=18)

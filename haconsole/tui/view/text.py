@@ -130,6 +130,7 @@ def sign(level: Level) -> Span:
 
 
 def blank(width: int) -> Span:
+    """Blanks; none where `width` is negative."""
     return Span(" " * max(0, width))
 
 
@@ -139,6 +140,7 @@ def plain(line: Line) -> str:
 
 
 def width_of(line: Line) -> int:
+    """Cells that the line takes."""
     return sum(cell_len(s.text) for s in line)
 
 
@@ -234,9 +236,11 @@ def wrap(text: str, width: int) -> Iterator[str]:
         if cell_len(candidate) <= width:
             line = candidate
             continue
-        if line:
+        if cell_len(word) <= width:
             yield line
-        rest = word
+            line = word
+            continue
+        rest = candidate  # longer than any line: it is cut where the line ends
         while cell_len(rest) > width:
             head = set_cell_size(rest, max(2, width)).rstrip()
             yield head

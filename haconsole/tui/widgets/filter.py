@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
 from haconsole.tui.printable import printable
+
+_HINT: Final = "filter: words that must be there, -word must not"
 
 
 class FilterLine(Input):
@@ -27,7 +29,7 @@ class FilterLine(Input):
         text: str
         done: bool = False
 
-    def __init__(self, *, id: str | None = None, placeholder: str = "filter: words that must be there, -word must not") -> None:  # noqa: A002
+    def __init__(self, *, id: str | None = None, placeholder: str = _HINT) -> None:  # noqa: A002
         super().__init__(id=id, placeholder=placeholder, select_on_focus=False, compact=True)
         self.cursor_blink = False
 

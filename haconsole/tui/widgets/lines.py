@@ -51,6 +51,8 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         """False: a text to read, without a cursor to be seen."""
         self.follow = follow
         self.cursor = 0
+        self._touched = False
+        """Until the operator moved it the cursor stays at its end of the pane, whatever comes and goes."""
         self._rows: Sequence[Row] = ()
         self._heading: Line = ()
         self._title: Line = ()
@@ -79,7 +81,7 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         grown = len(rows) != len(self._rows) or bool(heading) != bool(self._heading)
         if heading != self._heading:
             self._heading = heading
-            self.refresh(Region(0, 0, self.size.width, 1))
+            self.refresh(Region(0, 0, self._room, 1))
         self._rows = rows
         if grown:
             self.virtual_size = Size(0, len(rows) + self._top)
@@ -91,8 +93,8 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
     def _place(self, *, at_end: bool) -> None:
         """Put the cursor where it belongs after the rows changed."""
         last = max(0, len(self._rows) - 1)
-        if at_end:
-            self._move_to(last)
+        if at_end or not self._touched:
+            self._move_to(last if self.follow else 0)
         elif not (self.cursor <= last and self._rows and self._rows[self.cursor].key == self._key):
             found = self._find(self._key)
             moved = found is not None and found != self.cursor
@@ -108,6 +110,11 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         return next((i for i in range(self.cursor + 1, len(self._rows)) if self._rows[i].key == key), None)
 
     @property
+    def _room(self) -> int:
+        """Cells for text: the scrollbar's are not."""
+        return max(1, self.scrollable_content_region.width)
+
+    @property
     def _top(self) -> int:
         return 1 if self._heading else 0
 
@@ -117,10 +124,10 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
 
     def refresh_row(self, index: int) -> None:
         """Repaint one row."""
-        self.refresh(Region(0, index + self._top - self.scroll_offset.y, max(1, self.size.width), 1))
+        self.refresh(Region(0, index + self._top - self.scroll_offset.y, max(1, self._room), 1))
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self._room
         if y < self._top:
             return self.draw(crop(self._heading, width), width)
         index = y - self._top + self.scroll_offset.y
@@ -128,10 +135,12 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
             self._drawn.pop(index, None)
             return self.draw((), width)
         row = self._rows[index]
-        if len(self._drawn) > 400:  # noqa: PLR2004 - some screens full
+        if len(self._drawn) > 400:
             self._drawn.clear()
         self._drawn[index] = row
-        return self.draw(crop(row.line, width), width, cursor=self.marks_row and self.has_focus and index == self.cursor)
+        return self.draw(
+            crop(row.line, width), width, cursor=self.marks_row and self.has_focus and index == self.cursor
+        )
 
     # --- the cursor ---------------------------------------------------------
 
@@ -144,6 +153,7 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         """Put the cursor on the row with this key, if it is there."""
         found = self._find(key)
         if found is not None:
+            self._touched = True
             self._move_to(found, scroll=True)
 
     def _move_to(self, index: int, *, scroll: bool = True) -> None:
@@ -169,12 +179,15 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
             self.scroll_to(y=index - page + 1, animate=False)
 
     def action_move(self, by: int) -> None:
+        self._touched = True
         self._move_to(self.cursor + by)
 
     def action_page(self, by: int) -> None:
+        self._touched = True
         self._move_to(self.cursor + by * max(1, self.size.height - self._top - 1))
 
     def action_edge(self, which: int) -> None:
+        self._touched = True
         self._move_to(0 if which < 0 else len(self._rows) - 1)
 
     def action_choose(self) -> None:
@@ -200,6 +213,7 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         index = offset.y - self._top + self.scroll_offset.y
         if index >= len(self._rows):
             return
+        self._touched = True
         self._move_to(index, scroll=False)
-        if event.chain >= 2:  # noqa: PLR2004 - a double click
+        if event.chain >= 2:
             self.action_choose()

@@ -133,13 +133,7 @@ def unit_stopped(node: Node, unit: str) -> Iterator[None]:
     try:
         yield
     finally:
-        start_unit(node, unit)
-
-
-def start_unit(node: Node, unit: str) -> None:
-    """Start a unit whatever state it was left in."""
-    node.systemctl("reset-failed", unit, check=False)
-    node.systemctl("start", unit)
+        node.start(unit)
 
 
 def kill_all(node: Node, *names: str) -> None:
@@ -159,7 +153,7 @@ def keepalived_killed(node: Node) -> Iterator[None]:
     try:
         yield
     finally:
-        start_unit(node, "keepalived")
+        node.start("keepalived")
 
 
 # -- packets and sign-in -------------------------------------------------------------------------------------------
@@ -217,9 +211,9 @@ def file_replaced(node: Node, path: str, text: str, mode: int = 0o644) -> Iterat
 def squid_configured(node: Node, text: str) -> Iterator[None]:
     """Another squid.conf, in force; the lab's own afterwards."""
     with contextlib.ExitStack() as stack:
-        stack.callback(node.systemctl, "restart", "squid")
+        stack.callback(node.restart, "squid")
         stack.enter_context(file_replaced(node, SQUID_CONF, text))
-        node.systemctl("restart", "squid")
+        node.restart("squid")
         yield
 
 
@@ -227,9 +221,9 @@ def squid_configured(node: Node, text: str) -> Iterator[None]:
 def keepalived_configured(node: Node, text: str) -> Iterator[None]:
     """Another keepalived.conf on one node, in force by a restart; its own afterwards."""
     with contextlib.ExitStack() as stack:
-        stack.callback(node.systemctl, "restart", "keepalived")
+        stack.callback(node.restart, "keepalived")
         stack.enter_context(file_replaced(node, KEEPALIVED_CONF, text))
-        node.systemctl("restart", "keepalived")
+        node.restart("keepalived")
         yield
 
 
@@ -238,7 +232,7 @@ def configure(lab: Lab, variant: Variant) -> None:
 
     def one(node: Node) -> None:
         node.write(KEEPALIVED_CONF, keepalived_conf(node.plan, lab.plans, variant))
-        node.systemctl("restart", "keepalived")
+        node.restart("keepalived")
 
     lab.each_node(one)
     lab.wait_converged()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from . import configurations as conf
 from .network import Network
 from .node import Node
-from .plan import DRAIN_FILE, LAN_PREFIX, LAN_PREFIX6, ORIGIN_ADDRESS, PUBLIC_PREFIX, VIPS, NodePlan
+from .plan import LAN_PREFIX, LAN_PREFIX6, ORIGIN_ADDRESS, PUBLIC_PREFIX, VIPS, NodePlan
 from .processes import send, status_field
 
 _UNITS = ("ssh", "rsyslog", "squid", "keepalived")
@@ -172,9 +172,10 @@ def _overrides(node: Node) -> list[str]:
 def _units(node: Node, changed: set[str], *, everything: bool) -> list[str]:
     mends = []
     restart = {
+        "rsyslog": False,
         "ssh": conf.SSHD_CONF in changed,
         "squid": conf.SQUID_CONF in changed,
-        "keepalived": conf.KEEPALIVED_CONF in changed or _keepalived_is_odd(node),
+        "keepalived": conf.KEEPALIVED_CONF in changed or _keepalived_is_odd(node) or _lacks_its_vip(node),
     }
     enabled = node.systemctl("is-enabled", *_UNITS, check=False).splitlines()
     for unit, state in zip(_UNITS, enabled, strict=True):
@@ -183,11 +184,27 @@ def _units(node: Node, changed: set[str], *, everything: bool) -> list[str]:
             mends.append(f"{unit} enabled")
     active = node.systemctl("is-active", *_UNITS, check=False).splitlines()
     for unit, state in zip(_UNITS, active, strict=True):
-        if state != "active" or restart.get(unit) or everything:
-            node.systemctl("reset-failed", unit, check=False)
-            node.systemctl("restart", unit)
+        if state != "active" or restart[unit] or everything:
+            node.restart(unit)
             mends.append(f"{unit} {'restarted' if state == 'active' else 'started'}")
+            restart["keepalived"] |= unit == "squid"  # its check may have failed meanwhile: a fresh start asks at once
+    # systemd counts starts: tests that come next may start and stop as they like
+    node.systemctl("reset-failed", check=False)
     return mends
+
+
+def _lacks_its_vip(node: Node) -> bool:
+    """Whether a VIP is not on this node though it has priority there: a restart brings it back sooner than waiting."""
+    held = {address.partition("/")[0] for address in node.addresses()}
+    return any(vip.preferred == node.plan.index and vip.address not in held for vip in VIPS)
+
+
+def start_afresh(node: Node) -> None:
+    """Stop keepalived, take every VIP away, start it."""
+    node.systemctl("stop", "keepalived", check=False)
+    for vip in VIPS:
+        node.exec("ip", "addr", "del", f"{vip.address}/{LAN_PREFIX}", "dev", "eth0", check=False)
+    node.restart("keepalived")
 
 
 def _keepalived_is_odd(node: Node) -> bool:
@@ -198,8 +215,3 @@ def _keepalived_is_odd(node: Node) -> bool:
     )
     words = node.sh(script + "; true").split()
     return bool(words) and ("younger" in words or len(words) != 1)
-
-
-def drain_file_of(node: Node) -> str:
-    """What the drain file holds; empty when there is none."""
-    return node.exec("cat", DRAIN_FILE, check=False).stdout.strip()

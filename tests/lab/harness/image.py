@@ -48,6 +48,7 @@ echo 'ops:{OPS_PASSWORD}' | chpasswd
 for home in /root /home/ops /home/plain; do mkdir -p "$home/.ssh"; chmod 700 "$home/.ssh"; done
 chown -R ops: /home/ops/.ssh; chown -R plain: /home/plain/.ssh
 sed -i '/imklog/d' /etc/rsyslog.conf
+touch /etc/default/locale
 mkdir -p /var/log/journal
 cat > {configurations.SQUID_CONF} <<'END'
 {configurations.SQUID}END

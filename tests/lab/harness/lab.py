@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,6 +30,8 @@ from .shell import LabError, command, until
 from .staging import make_client_key, stage_node
 
 BOOT_DEADLINE_S = 60.0
+_PATIENCE_S = 4.5
+_STABLE_S = 0.4
 T = TypeVar("T")
 
 
@@ -283,13 +286,18 @@ class Lab:
         ]
         return problems
 
-    def wait_converged(self, timeout: float = 30.0) -> float:
-        """Wait until every VIP is on its preferred node and serves; returns the seconds it took."""
+    def wait_converged(self, timeout: float = 30.0, *, stable_s: float = 0.0) -> float:
+        """Wait until every VIP is on its preferred node and serves, and stays so; returns the seconds it took."""
         last: list[str] = []
+        good_since: list[float] = []
 
         def converged() -> bool:
             last[:] = self.unconverged()
-            return not last
+            if last:
+                good_since.clear()
+                return False
+            good_since.append(time.monotonic())
+            return good_since[-1] - good_since[0] >= stable_s
 
         try:
             return until(converged, timeout, "the pair converges", every_s=0.1)
@@ -306,7 +314,12 @@ class Lab:
         mended = [f"{plug}: cable plugged in" for plug in heal.plug_in(self.network)]
         for repairs in self.each_node(lambda node: heal.heal_node(node, self.network.nodes)):
             mended += repairs
-        self.wait_converged(timeout)
+        try:
+            self.wait_converged(min(timeout, _PATIENCE_S), stable_s=_STABLE_S if mended else 0.0)
+        except LabError as late:
+            mended.append(f"keepalived started afresh on every node: {late}")
+            self.each_node(heal.start_afresh)
+            self.wait_converged(timeout, stable_s=_STABLE_S)
         return mended
 
 

@@ -85,6 +85,16 @@ class Node:
         """Run systemctl in the node; returns what it printed."""
         return self.exec("systemctl", *argv, check=check, timeout=timeout).stdout.strip()
 
+    def start(self, unit: str) -> None:
+        """Start a unit, whatever state it was left in and however often it was started lately."""
+        self.systemctl("reset-failed", unit, check=False)
+        self.systemctl("start", unit)
+
+    def restart(self, unit: str) -> None:
+        """Restart a unit, however often that was done lately."""
+        self.systemctl("reset-failed", unit, check=False)
+        self.systemctl("restart", unit)
+
     def is_active(self, unit: str) -> bool:
         """Whether a unit runs."""
         return self.systemctl("is-active", unit, check=False) == "active"
@@ -118,24 +128,28 @@ class Node:
 
     def cover(self, path: str, script: str) -> None:
         """Mount a script over a tool. Processes that run already keep the real one."""
-        real = self.exec("readlink", "-f", path).stdout.strip()
+        real = self._real(path)
         folder = shlex.quote(str(Path(real).parent))
         name = f"{SHADOWS}/{real.strip('/').replace('/', '-')}"
         links = {REAL + str(Path(p).parent) for p in (path, real)}
         body = script if script.startswith("#!") else "#!/bin/sh\n" + script
         self.exec("mkdir", "-p", SHADOWS, *links)
         self.write(name, body, 0o755)
-        # the folder is bound first and alone, so that the real tool stays reachable below REAL
+        # the folder is bound first, alone and private: what is mounted over the tool does not show below REAL
         binds = "".join(
-            f"mountpoint -q {shlex.quote(link)} || mount --bind {folder} {shlex.quote(link)}; "
+            f"mountpoint -q {shlex.quote(link)} || {{ mount --bind {folder} {shlex.quote(link)} && mount --make-private {shlex.quote(link)}; }}; "
             for link in sorted(links)
         )
         self.sh(f"{binds} mount --bind {shlex.quote(name)} {shlex.quote(real)}")
 
     def uncover(self, path: str) -> None:
         """Take the script away again."""
-        real = self.exec("readlink", "-f", path).stdout.strip()
-        self.exec("umount", "--lazy", real)
+        self.exec("umount", "--lazy", self._real(path))
+
+    def _real(self, path: str) -> str:
+        # where /bin and /usr/bin are not one, a tool may lie in the other
+        script = 'p=$1; [ -e "$p" ] || p=$(command -v "${1##*/}"); readlink -e "$p"'
+        return self.exec("/bin/sh", "-c", script, "sh", path).stdout.strip()
 
     def covers(self) -> list[str]:
         """Mount points of scripts and real tools, the last mounted first."""

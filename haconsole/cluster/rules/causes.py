@@ -1,0 +1,240 @@
+"""What follows from what: one table for all findings. Pure.
+
+For each id, keys of findings that would explain it, most likely first. The first that is really
+among the findings becomes `follows_from`. Causes point from symptoms to roots, never back:
+`RANK` holds that, so no circle can arise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
+from haconsole.cluster.rules.common import key
+from haconsole.cluster.rules.instances import fault_reasons, script_command
+from haconsole.model.findings import Finding
+from haconsole.model.spec import IpAddress
+
+RANK: Final = (
+    "rights-missing",
+    "reading-failed",
+    "node-connecting",
+    "node-unreachable",
+    "node-stale",
+    "link-down",
+    "squid-down",
+    "squid-check-failed",
+    "squid-not-listening",
+    "drained",
+    "keepalived-down",
+    "instance-fault",
+    "check-failing",
+    "tracking-ignored",
+    "vip-left-behind",
+    "two-masters",
+    "daemon-kernel-disagree",
+    "vip-held-by-none",
+    "vip-held-by-several",
+    "vip-holders-unknown",
+    "vip-not-serving",
+    "vip-moving",
+    "vip-not-preferred",
+    "no-redundancy",
+    "state-source-weak",
+    "vips-unknown",
+)
+"""Roots before symptoms: a finding follows only from one with an earlier id."""
+
+Candidates = Callable[[ClusterPicture, Finding], Iterator[str]]
+
+
+def linked(picture: ClusterPicture, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings, each with the key of the one it follows from, if that is there."""
+    found = tuple(findings)
+    keys = {f.key for f in found}
+
+    def cause(finding: Finding) -> str | None:
+        candidates = _CAUSES.get(finding.id)
+        if candidates is None:
+            return None
+        return next((k for k in candidates(picture, finding) if k in keys and _earlier(k, finding.id)), None)
+
+    return tuple(replace(f, follows_from=cause(f)) for f in found)
+
+
+def _earlier(cause: str, id_: str) -> bool:
+    return RANK.index(cause.partition("/")[0]) < RANK.index(id_)
+
+
+# --- what may be the matter with a node ---------------------------------------------
+
+
+def _unread(node: NodePicture) -> Iterator[str]:
+    """Why nothing, or not enough, is known of it."""
+    for id_ in ("node-unreachable", "node-stale", "node-connecting", "reading-failed", "rights-missing"):
+        yield key(id_, node.name)
+
+
+def _no_master(node: NodePicture, vip: IpAddress | None) -> Iterator[str]:
+    """Why it is not master."""
+    yield from (key(id_, node.name) for id_ in ("node-unreachable", "node-stale", "keepalived-down"))
+    yield from (key("instance-fault", node.name, name) for name in _names(node, vip))
+    yield from (key(id_, node.name) for id_ in ("drained", "check-failing", "link-down", "squid-down"))
+
+
+def _names(node: NodePicture, vip: IpAddress | None) -> Iterator[str]:
+    """Names that a finding about the node's instances may carry: none for all of them, else the first of a group."""
+    yield ""
+    own = node.instance_of(vip) if vip is not None else None
+    if own is not None:
+        yield own.name
+    yield from (i.name for i in node.instances or () if i is not own)
+
+
+def _no_service(node: NodePicture) -> Iterator[str]:
+    """Why it would not serve clients."""
+    for id_ in ("squid-down", "squid-not-listening", "squid-check-failed", "link-down"):
+        yield key(id_, node.name)
+
+
+def _vip(picture: ClusterPicture, finding: Finding) -> VipPicture | None:
+    return next((v for v in picture.vips if v.address == finding.vip), None)
+
+
+def _node(picture: ClusterPicture, name: str | None) -> NodePicture | None:
+    return next((n for n in picture.nodes if n.name == name), None)
+
+
+# --- by id -------------------------------------------------------------------------------
+
+
+def _fault(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """A watched link, or the check of a squid that is down."""
+    node = _node(picture, finding.node)
+    for instance in (node.instances or ()) if node is not None else ():
+        if finding.instance not in {None, instance.name} or node is None:
+            continue
+        for reason in fault_reasons(node, instance):
+            if reason.kind == "link":
+                yield key("link-down", node.name)
+            elif reason.kind == "file":
+                yield key("drained", node.name)
+            elif is_about_squid(node, reason.name):
+                yield from (key(id_, node.name) for id_ in ("squid-down", "squid-check-failed", "squid-not-listening"))
+
+
+def is_about_squid(node: NodePicture, script: str) -> bool:
+    """By the script's name or its command."""
+    return "squid" in script or "squid" in (script_command(node, script) or "")
+
+
+def _check(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """A weighted or ignored check, or a weighted link."""
+    node = _node(picture, finding.node)
+    for instance in (node.instances or ()) if node is not None else ():
+        if node is not None and any(s.ok is False and is_about_squid(node, s.name) for s in instance.tracked_scripts):
+            yield from (key(id_, node.name) for id_ in ("squid-down", "squid-check-failed", "squid-not-listening"))
+    yield key("link-down", finding.node or "")
+
+
+def _of_squid(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    yield key("squid-down", finding.node or "")
+
+
+def _left_behind(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    yield key("keepalived-down", finding.node or "")
+
+
+def _ignored(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    node = _node(picture, finding.node)
+    if node is not None:
+        yield from _no_service(node)
+
+
+def _none(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    vip = _vip(picture, finding)
+    for node in _preferred_first(picture, vip):
+        instance = node.instance_of(vip.address) if vip is not None else None
+        yield key("daemon-kernel-disagree", node.name, instance.name if instance else "", finding.vip)
+        yield from _no_master(node, finding.vip)
+
+
+def _several(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    vip = _vip(picture, finding)
+    yield from (key("vip-left-behind", n.name, vip=finding.vip) for n in picture.nodes)
+    for node in picture.nodes:
+        instance = node.instance_of(vip.address) if vip is not None else None
+        name = instance.name if instance is not None else ""
+        yield key("two-masters", "", name, finding.vip)
+        yield key("daemon-kernel-disagree", node.name, name, finding.vip)
+
+
+def _holders_unknown(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    vip = _vip(picture, finding)
+    for name in vip.unread if vip is not None else ():
+        yield from _unread(picture.node(name))
+
+
+def _not_serving(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    vip = _vip(picture, finding)
+    yield key("vip-held-by-none", vip=finding.vip)
+    for name in (vip.holders or ()) if vip is not None else ():
+        yield from _no_service(picture.node(name))
+    yield key("vip-held-by-several", vip=finding.vip)
+    yield key("vip-holders-unknown", vip=finding.vip)
+
+
+def _not_preferred(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    vip = _vip(picture, finding)
+    node = _node(picture, vip.preferred) if vip is not None else None
+    if node is not None:
+        yield from _no_master(node, finding.vip)
+
+
+def _moving(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    for node in _preferred_first(picture, _vip(picture, finding)):
+        yield from _no_master(node, finding.vip)
+
+
+def _no_redundancy(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    for node in picture.nodes:
+        if node.name != finding.node:
+            yield from _no_master(node, None)
+            yield from _no_service(node)
+
+
+def _weak(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    node = _node(picture, finding.node)
+    if node is not None:
+        yield from _unread(node)
+
+
+def _vips_unknown(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    for node in picture.nodes:
+        yield from _unread(node)
+
+
+def _preferred_first(picture: ClusterPicture, vip: VipPicture | None) -> list[NodePicture]:
+    wanted = None if vip is None else vip.preferred
+    return sorted(picture.nodes, key=lambda n: n.name != wanted)
+
+
+_CAUSES: Final[Mapping[str, Candidates]] = {
+    "instance-fault": _fault,
+    "check-failing": _check,
+    "squid-check-failed": _of_squid,
+    "squid-not-listening": _of_squid,
+    "vip-left-behind": _left_behind,
+    "tracking-ignored": _ignored,
+    "vip-held-by-none": _none,
+    "vip-held-by-several": _several,
+    "vip-holders-unknown": _holders_unknown,
+    "vip-not-serving": _not_serving,
+    "vip-not-preferred": _not_preferred,
+    "vip-moving": _moving,
+    "no-redundancy": _no_redundancy,
+    "state-source-weak": _weak,
+    "vips-unknown": _vips_unknown,
+}

@@ -1,0 +1,131 @@
+"""Findings about keepalived on each node: does it run, is its configuration sound, is it steady."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from haconsole.cluster.picture import ClusterPicture, NodePicture
+from haconsole.cluster.rules.common import by_instance, by_systemd, listed, since_text
+from haconsole.cluster.rules.units import at_boot, restarts
+from haconsole.model.events import Subject
+from haconsole.model.findings import Evidence, Finding, Severity
+from haconsole.model.readings import StateSource
+
+FLAPS: Final = 3
+FLAP_S: Final = 600.0
+"""So many times master within so many seconds is flapping (TRIAGE R25)."""
+_MASTER_LINE: Final = re.compile(r"(?:VRRP_Instance)?\((\S+)\):? Entering MASTER STATE")
+
+
+def rules(picture: ClusterPicture) -> Iterator[Finding]:
+    """Every finding of the family."""
+    for node in picture.nodes:
+        yield from keepalived_down(picture, node)
+        yield from at_boot(node, node.keepalived, "keepalived", picture.spec.keepalived_service)
+        yield from restarts(picture, node, node.keepalived, "keepalived", node.keepalived_since)
+        yield from config_test_failed(picture, node)
+        yield from source_weak(picture, node)
+        yield from flapping(picture, node)
+
+
+def keepalived_down(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """The unit is not active.
+
+    Means: this node takes no part; the others carry everything.
+    Can be wrong: a keepalived that runs outside of its unit is seen as stopped.
+    """
+    unit = node.keepalived
+    if unit is None or unit.active:
+        return
+    name = picture.spec.keepalived_service
+    if not unit.loaded:
+        summary = f"{node.name}: systemd knows no unit {name}"
+        remedy = f"name it in the configuration ([cluster.keepalived] service); on {node.name}: systemctl list-units"
+    else:
+        word = {"inactive": "is not running", "failed": "has failed"}.get(unit.active_state, f"is {unit.active_state}")
+        summary = f"{node.name}: keepalived {word}{since_text(picture, node.keepalived_since)}"
+        remedy = f"on {node.name}: journalctl -u {name} -n 50; systemctl start {name}"
+    yield Finding(
+        id="keepalived-down",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=summary,
+        evidence=(by_systemd(node, f"{name}: {unit.active_state} ({unit.sub_state})", node.keepalived_since),),
+        remedy=remedy,
+    )
+
+
+def config_test_failed(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """`keepalived -t` does not like the file on disk.
+
+    Means: the running daemon goes on as it is; a reload or restart would fail, or leave VIPs on both nodes.
+    Can be wrong: it says no for warnings too (script security, weights with priority 255).
+    """
+    test = node.config_test
+    if test is None or test.ok is not False:
+        return
+    unit, file = picture.spec.keepalived_service, picture.spec.keepalived_config
+    said = test.messages or ("no message",)
+    source = f"keepalived -t on {node.name}"
+    yield Finding(
+        id="config-test-failed",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name}: {file} does not pass `keepalived -t`: {said[0]}",
+        evidence=tuple(Evidence(source=source, text=m, at=node.config_test_at) for m in said[:10]),
+        remedy=f"do not reload or restart {unit} there before it passes; on {node.name}: keepalived -t -f {file}",
+    )
+
+
+def source_weak(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """keepalived runs, and its own dump could not be had.
+
+    Means: states come from the log, or are guessed from addresses: effective priorities and check
+    results are not seen, and a backup cannot be told from a fault by addresses.
+    Can be wrong: never; it says how the states were learned.
+    """
+    if not node.keepalived or not node.keepalived.active or not node.instances:
+        return
+    if node.dump_at is not None or Subject.DAEMON not in node.failed:
+        return
+    guessed = [i.name for i in node.instances if i.state_source is not StateSource.LOG]
+    text = f"guessed from its addresses ({listed(guessed)})" if guessed else "known only from its log"
+    yield Finding(
+        id="state-source-weak",
+        severity=Severity.INFO,
+        node=node.name,
+        summary=f"{node.name}: the state of keepalived is {text}: its own dump could not be read",
+        evidence=tuple(by_instance(node, i) for i in node.instances),
+        remedy=f"give the login the right to ask keepalived for its state: haconsole doctor (see {node.name})",
+    )
+
+
+def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """An instance became master again and again.
+
+    Means: something fails now and then: a check, a link, lost adverts; each time clients lose a little.
+    Can be wrong: drills and restarts by hand do the same. Only lines of keepalived itself count.
+    """
+    lines = [
+        (m[1], o)
+        for o in picture.log
+        if o.origin == node.name and o.source == "keepalived" and picture.at - o.at <= FLAP_S
+        if (m := _MASTER_LINE.fullmatch(o.text)) is not None
+    ]
+    source, unit = f"keepalived's log on {node.name}", picture.spec.keepalived_service
+    for name, count in Counter(n for n, _ in lines).items():
+        if count < FLAPS:
+            continue
+        seen = [o for n, o in lines if n == name]
+        yield Finding(
+            id="instance-flapping",
+            severity=Severity.WARNING,
+            node=node.name,
+            instance=name,
+            summary=f"{node.name} became master of {name} {count} times within {FLAP_S / 60:.0f} minutes",
+            evidence=tuple(Evidence(source=source, text=o.text, at=o.at) for o in seen[-5:]),
+            remedy=f"see what went before each time, on every node: journalctl -u {unit} --since -15min",
+        )

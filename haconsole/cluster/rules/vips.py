@@ -1,0 +1,352 @@
+"""Findings about VIPs: who holds each, and does it serve. The only family that knows *critical*."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
+from haconsole.cluster.rules.common import by_client, by_instance, by_kernel, lasting, listed, present, span
+from haconsole.model.events import ClientProbed
+from haconsole.model.findings import Evidence, Finding, Severity
+from haconsole.model.readings import Address, VrrpState
+
+REFUSALS: Final = frozenset({403, 407})
+"""The proxy is alive and does not allow this request (TRIAGE R67)."""
+
+
+def rules(picture: ClusterPicture) -> Iterator[Finding]:
+    """Every finding of the family."""
+    yield from vips_unknown(picture)
+    for vip in picture.vips:
+        yield from held_by_none(picture, vip)
+        yield from held_by_several(picture, vip)
+        yield from moving(picture, vip)
+        yield from holders_unknown(picture, vip)
+        yield from not_serving(picture, vip)
+        yield from client_unknown(picture, vip)
+        yield from two_masters(picture, vip)
+        yield from not_preferred(picture, vip)
+    yield from only_tcp_checked(picture)
+
+
+def vips_unknown(picture: ClusterPicture) -> Iterator[Finding]:
+    """No VIP is configured and none was learned.
+
+    Means: nothing that matters to clients can be told.
+    Can be wrong: never; it says only that nothing is known.
+    """
+    if not picture.vips:
+        yield Finding(
+            id="vips-unknown",
+            severity=Severity.WARNING,
+            unknown=True,
+            summary=f"cluster {picture.spec.name}: no VIP is known: none is configured and no node told of one",
+            remedy=f"name them in the configuration ([[cluster.vip]]), or mend the reading of "
+            f"{picture.spec.keepalived_config} and of keepalived's state: haconsole doctor",
+        )
+
+
+def held_by_none(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """Every kernel was asked, and none has the address.
+
+    Means: clients of this VIP reach nobody; or, when a client is served, a host outside of the cluster.
+    Can be wrong: nodes are not asked at the same instant; changes younger than `settle_s` are `vip-moving`.
+    """
+    if vip.holders != () or vip.unread or not vip.settled:
+        return
+    served = vip.client is not None and vip.client.result.ok
+    summary, remedy = f"{vip.address} is on no node", _how_to_get_a_master(picture, vip)
+    if served:
+        summary += ": yet somebody answers there, a host that is no node of this cluster"
+        remedy = f"find who has it, from a host in the same LAN: arping -c 3 {vip.address}; compare its MAC address"
+    yield Finding(
+        id="vip-held-by-none",
+        severity=Severity.CRITICAL,
+        vip=vip.address,
+        summary=summary,
+        evidence=present(*_kernels(picture, vip), *_states(picture, vip), by_client(vip)),
+        remedy=remedy,
+    )
+
+
+def _how_to_get_a_master(picture: ClusterPicture, vip: VipPicture) -> str:
+    node = vip.preferred or picture.nodes[0].name
+    unit = picture.spec.keepalived_service
+    return (
+        f"mend what keeps the nodes from being master; on {node}: journalctl -u {unit} -n 50; systemctl status {unit}"
+    )
+
+
+def held_by_several(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """Two or more kernels have the address.
+
+    Means: split brain, an address left behind by a dead keepalived, or one configured by hand.
+    Can be wrong: nodes are not asked at the same instant, and keepalived's own hand-over has the
+    address on both for some milliseconds; changes younger than `settle_s` are `vip-moving`.
+    """
+    if vip.holders is None or len(vip.holders) < 2 or not vip.settled:
+        return
+    keep = next((m for m in vip.masters or () if m in vip.holders), vip.preferred)
+    loser = picture.node(next(h for h in vip.holders if h != keep))
+    yield Finding(
+        id="vip-held-by-several",
+        severity=Severity.CRITICAL,
+        vip=vip.address,
+        summary=f"{vip.address} is on {listed(vip.holders)} at the same time: clients reach now one, now the other",
+        evidence=present(*_kernels(picture, vip), *_states(picture, vip), by_client(vip)),
+        remedy=f"first see whether they hear each other, on each: {_capture(loser.spec.lan_interface)}. "
+        f"If keepalived on {loser.name} is dead or no master, there: {_removal(loser, vip)}",
+    )
+
+
+def _capture(device: str) -> str:
+    return f"tcpdump -c 5 -nni {device} 'ip proto 112 or ip6 proto 112'"
+
+
+def _removal(node: NodePicture, vip: VipPicture) -> str:
+    address = _address(node, vip)
+    return f"ip addr del {vip.address}" if address is None else f"ip addr del {address.address} dev {address.interface}"
+
+
+def _address(node: NodePicture, vip: VipPicture) -> Address | None:
+    held = node.kernel.addresses if node.kernel is not None else ()
+    return next((a for a in held if a.address.ip == vip.address), None)
+
+
+def moving(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """The holders changed a moment ago and are not one node.
+
+    Means: most likely a hand-over under way; it ends in the next second, or becomes
+    `vip-held-by-none` or `vip-held-by-several`.
+    Can be wrong: it may already be one of those two.
+    """
+    if vip.settled or vip.holders is None or len(vip.holders) == 1 or (not vip.holders and vip.unread):
+        return
+    where = f"on {listed(vip.holders)}" if vip.holders else "on no node"
+    yield Finding(
+        id="vip-moving",
+        severity=Severity.WARNING,
+        vip=vip.address,
+        summary=f"{vip.address} is changing hands: {where} for less than {picture.policy.settle_s:g} s",
+        evidence=present(*_kernels(picture, vip), *_states(picture, vip)),
+        remedy="look again in two seconds",
+    )
+
+
+def holders_unknown(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """No kernel that was asked has the address, and not all could be asked.
+
+    Means: with a served client, that the address is most likely on one of the nodes that could not
+    be asked: a warning. Otherwise it cannot be told.
+    Can be wrong: the client's answer may come from a host outside of the cluster.
+    """
+    if vip.holders is not None and (vip.holders or not vip.unread):
+        return
+    served = vip.client is not None and vip.client.result.ok
+    unread = listed(vip.unread, "or")
+    if vip.holders is None:
+        summary = f"who holds {vip.address} cannot be told: no node's addresses can be read"
+    elif served:
+        summary = f"{vip.address} is on no node that can be read, presumably on {unread}: it serves clients"
+    else:
+        summary = f"whether {vip.address} is on {unread} cannot be told, and no other node has it"
+    yield Finding(
+        id="vip-holders-unknown",
+        severity=Severity.WARNING,
+        unknown=not (served and vip.holders is not None),
+        vip=vip.address,
+        summary=summary,
+        evidence=present(*_kernels(picture, vip), by_client(vip)),
+        remedy=f"mend the way to {unread}: haconsole doctor",
+    )
+
+
+def not_serving(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """The last request through the VIP was not answered well.
+
+    Means: clients of this VIP are not served. A refusal (403, 407) or another 4xx shows a living proxy
+    that does not like this request: a warning, unless another VIP of the cluster serves the same request.
+    Can be wrong: one request is one request; an origin that is down looks like a proxy that is down
+    (the summary says when every VIP fails alike); the way from this console to the VIP may be cut.
+    """
+    probe = vip.client
+    if probe is None or probe.result.ok:
+        return
+    status = probe.result.status
+    others = [v.client.result for v in picture.vips if v is not vip and v.client is not None]
+    alone = any(r.ok and r.checked == "http" for r in others)
+    mild = status is not None and 400 <= status < 500 and not alone
+    yield Finding(
+        id="vip-not-serving",
+        severity=Severity.WARNING if mild else Severity.CRITICAL,
+        vip=vip.address,
+        summary=_how_it_fails(vip, probe) + _whose_fault(status, alone=alone, like=_alike(probe, picture, vip)),
+        evidence=present(by_client(vip), *_kernels(picture, vip)),
+        remedy=_what_to_try(picture, vip, status),
+    )
+
+
+def _how_it_fails(vip: VipPicture, probe: ClientProbed) -> str:
+    where = f" on {listed(vip.holders)}" if vip.holders else ""
+    status = probe.result.status
+    if status in REFUSALS:
+        return f"{vip.address}: the proxy{where} refuses the request of the probe ({status})"
+    if status is not None:
+        return f"{vip.address}: the proxy{where} answers with an error ({status})"
+    since = "" if vip.failed_since is None else f" for {span(probe.at - vip.failed_since)}"
+    since = since if since != " for 0 s" else ""
+    return f"{vip.address}{where} does not serve clients{since}: {probe.result.error or 'no answer'}"
+
+
+def _alike(probe: ClientProbed, picture: ClusterPicture, vip: VipPicture) -> bool:
+    """Every other VIP fails with the same status."""
+    others = [v.client.result for v in picture.vips if v is not vip and v.client is not None]
+    return bool(others) and all(not r.ok and r.status == probe.result.status for r in others)
+
+
+def _whose_fault(status: int | None, *, alone: bool, like: bool) -> str:
+    if status is not None and alone:
+        return "; another VIP serves the same request"
+    if status is not None and status >= 500 and like:
+        return "; every VIP does: the origin or the way to it may be the cause"
+    return "; whether clients are served is not proven" if status in REFUSALS else ""
+
+
+def _what_to_try(picture: ClusterPicture, vip: VipPicture, status: int | None) -> str:
+    spec, port = picture.spec, picture.spec.squid_port
+    if status in REFUSALS:
+        return "allow this console's address in squid.conf (http_access), or name a probe_url that it may fetch"
+    if status is not None and status < 500:
+        return f"is the probe's address right? probe_url = {spec.probe_url}"
+    node = picture.node(vip.holders[0]) if vip.holders else None
+    if node is None:
+        return f"find who has the address, on each node: ip addr show | grep {vip.address}"
+    own = f"http://{_host(node.spec.address)}:{port}"
+    request = f"curl -sv -o /dev/null -x {own} {spec.probe_url}" if spec.probe_url else f"curl -sv {own}"
+    return (
+        f"compare with the node's own address: {request}; on {node.name}: ss -ltn 'sport = :{port}'; "
+        f"systemctl status {spec.squid_service}; ip route show default"
+    )
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
+
+
+def client_unknown(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """No fresh answer of a client.
+
+    Means: whether the VIP serves cannot be told; it has not been tried yet, or not lately.
+    Can be wrong: never; it says only that nothing is known.
+    """
+    if vip.client is not None:
+        return
+    text = (
+        f"the last request is older than {picture.policy.client_s:g} s"
+        if vip.latencies_s
+        else "no request was made yet"
+    )
+    yield Finding(
+        id="vip-client-unknown",
+        severity=Severity.WARNING,
+        unknown=True,
+        vip=vip.address,
+        summary=f"whether {vip.address} serves clients is not known: {text}",
+        evidence=(Evidence(source="client", text=text, at=None),),
+        remedy=f"try it: curl -sv -x http://{_host(str(vip.address))}:{picture.spec.squid_port} "
+        f"{picture.spec.probe_url or 'http://example.com/'}",
+    )
+
+
+def two_masters(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """The daemons of two or more nodes say MASTER for the same VIP, and not only for a moment.
+
+    Means: they do not hear each other's adverts, or discard them (firewall, switch, other VIP list,
+    interval, password or version).
+    Can be wrong: a dump is some seconds old; words older than the last change of the addresses
+    do not count, nor states younger than three seconds.
+    """
+    masters = [picture.node(m) for m in vip.masters or ()]
+    told = [(n, i) for n in masters if (i := n.instance_of(vip.address)) is not None and lasting(picture, vip, i)]
+    if len(told) < 2:
+        return
+    names = [n.name for n, _ in told]
+    device = told[0][1].interface or told[0][0].spec.lan_interface
+    yield Finding(
+        id="two-masters",
+        severity=Severity.WARNING,
+        instance=told[0][1].name,
+        vip=vip.address,
+        summary=f"{listed(names)} are both master of {told[0][1].name} ({vip.address}): they do not hear each other",
+        evidence=tuple(by_instance(n, i) for n, i in told),
+        remedy=f"on each: {_capture(device)}. If only its own adverts are seen, firewall or switch drop the other's "
+        f"(accept protocol vrrp to 224.0.0.0/8); if both are seen, compare VRID, VIP list, interval, password and "
+        f"version in {picture.spec.keepalived_config}",
+    )
+
+
+def not_preferred(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """The VIP is on one node, and another should have it.
+
+    Means: service goes on, but the load is not where it was planned, and something made it move.
+    Can be wrong: the preferred node is the configured one, else the one with the highest priority.
+    """
+    if not vip.settled or vip.preferred is None or vip.holders is None or len(vip.holders) != 1:
+        return
+    holder = vip.holders[0]
+    if holder == vip.preferred:
+        return
+    evidence = [by_kernel(picture.node(holder), f"{holder} has {vip.address}", vip.since)]
+    wanted = next((n for n in picture.nodes if n.name == vip.preferred), None)
+    instance = None if wanted is None else wanted.instance_of(vip.address)
+    if wanted is not None and instance is not None:
+        evidence.append(by_instance(wanted, instance))
+    why = ""
+    if instance is not None and instance.preempt is False and instance.state is VrrpState.BACKUP:
+        why = f" ({vip.preferred} does not take it back by itself: nopreempt)"
+    yield Finding(
+        id="vip-not-preferred",
+        severity=Severity.WARNING,
+        vip=vip.address,
+        summary=f"{vip.address} is on {holder}, not on its preferred node {vip.preferred}{why}",
+        evidence=tuple(evidence),
+        remedy=f"mend {vip.preferred}; keepalived then brings the address back by itself, unless it says nopreempt",
+    )
+
+
+def only_tcp_checked(picture: ClusterPicture) -> Iterator[Finding]:
+    """Clients' view is only that the port accepts connections.
+
+    Means: a hung proxy, or one without a way out, would look well.
+    Can be wrong: never.
+    """
+    checked = [v for v in picture.vips if v.client is not None and v.client.result.checked == "tcp"]
+    if checked and picture.spec.probe_url is None:
+        yield Finding(
+            id="vip-only-tcp-checked",
+            severity=Severity.INFO,
+            summary=f"of {listed(v.address for v in checked)} only the port is tried: no probe_url is configured",
+            evidence=present(*(by_client(v) for v in checked)),
+            remedy=f'in [[cluster]] "{picture.spec.name}": probe_url = "http://..." (a small page that the proxies '
+            f"may fetch)",
+        )
+
+
+def _kernels(picture: ClusterPicture, vip: VipPicture) -> Iterator[Evidence]:
+    """What each kernel says of the address; of a node that could not be asked, that."""
+    for node in picture.nodes:
+        held = node.holds(vip.address)
+        if held is None:
+            yield Evidence(source=f"kernel on {node.name}", text="could not be asked", at=None)
+        elif (address := _address(node, vip)) is not None:
+            yield by_kernel(node, f"{vip.address} is on {address.interface}", vip.since)
+        else:
+            yield by_kernel(node, f"{vip.address} is not there")
+
+
+def _states(picture: ClusterPicture, vip: VipPicture) -> Iterator[Evidence]:
+    for node in picture.nodes:
+        instance = node.instance_of(vip.address)
+        if instance is not None and instance.state is not None:
+            yield by_instance(node, instance)

@@ -1,0 +1,58 @@
+"""The command palette: our commands and no others. Every one is also a key or a click; none changes a node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from haconsole.tui import safe
+from haconsole.tui.places import PLACES
+
+if TYPE_CHECKING:
+    from haconsole.tui.app import ConsoleApp
+
+
+class Command(NamedTuple):
+    """A line of the palette."""
+
+    title: str
+    what: str
+    run: Callable[[], None]
+
+
+class ConsoleCommands(Provider):
+    """Screens, clusters, themes, help, quit."""
+
+    def _commands(self) -> Iterator[Command]:
+        console = cast("ConsoleApp", self.app)
+        if console.cluster is not None:
+            for place in PLACES:
+                yield Command(place.title, f"key {place.key}", partial(console.action_place, place.id))
+        if len(console.fleet.names) > 1:
+            yield Command("Clusters", "the list, worst first", console.action_back_to_clusters)
+            for name in console.fleet.names:
+                yield Command(f"Cluster {name}", "open it", partial(console.open_cluster, name))
+        for theme in console.own_themes:
+            kind = "dark" if theme.dark else "light"
+            yield Command(f"Theme {theme.name}", kind, partial(console.use_theme, theme.name))
+        yield Command("Help", "keys and signs of this screen", console.action_help)
+        yield Command("Quit", "leave the console", partial(console.exit, 0))
+
+    async def discover(self) -> Hits:
+        """What is offered before anything is typed."""
+        for command in self._commands():
+            yield DiscoveryHit(
+                safe.text(command.title), command.run, text=command.title, help=safe.text(command.what).plain
+            )
+
+    async def search(self, query: str) -> Hits:
+        """What matches the words typed so far."""
+        matcher = self.matcher(query)
+        for command in self._commands():
+            title = safe.text(command.title).plain
+            score = matcher.match(title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), command.run, text=title, help=safe.text(command.what).plain)
