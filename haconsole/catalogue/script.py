@@ -86,6 +86,35 @@ beat() {
 """
 )
 
+# One capture on a channel of its own: packets on stdout, words on stderr, beats on stdin. The last pipe
+# stage ends the whole process group once tcpdump and its words are through; TERM is passed over on the
+# way so that the way is still there when tcpdump's end and last counts come along it. Under sudo
+# tcpdump may sit in a session of its own (use_pty): it is found by descent, with numbers only.
+_CAPTURE: Final = (
+    _ENVIRONMENT
+    + r"""exec 5<&0 6>&1 7>&2 </dev/null >/dev/null 2>&1
+own() { ps -A -o pid= -o ppid= -o comm= | awk -v top=$$ '{ up[$1] = $2; name[$1] = $3 }
+END { for (p in name) if (name[p] == "tcpdump") { q = p; for (n = 0; n < 20 && q in up; n++) {
+q = up[q]; if (q == top) { print p; break } } } }'; }
+words() { trap '' TERM; stdbuf -oL sed -e 's/^\(.\{400\}\).*/\1/' -e 's/^/W /' >&7; }
+finish() { trap '' TERM; p=$(own); kill $p; sleep 1; kill -9 $p; kill -9 0; }
+beats() {
+ while b=$(timeout --foreground 6 dd bs=1 count=1 <&5 2>/dev/null 6>&- 7>&-); [ -n "$b" ]; do
+  case $b in
+  .) printf 'T %s\n' "$(date +%s.%N)" >&7 ;;
+  c) [ -n "$c" ] || c=$(own); kill -USR1 $c ;;
+  q) break ;;
+  esac
+ done; }
+capture() {
+ trap finish TERM
+ printf '\n@%s capture\n' "$N" >&6
+ { trap : TERM; {
+  trap : TERM; "$@" 2>&1 >&6 6>&- 7>&-; printf 'E %s\n' $? >&7; } | words; kill -9 0; } 5<&- &
+ beats; finish; }
+"""
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
@@ -154,6 +183,27 @@ def collector(specs: Sequence[StreamSpec], names: Names, rights: Rights) -> str:
     return f"exec sh -c {shlex.quote(_COLLECTOR + body)}"
 
 
+def capture(spec: StreamSpec, names: Names, rights: Rights) -> str:
+    """The command string of one capture: a StreamSpec that writes pcap on stdout.
+
+    Standard input: one line, a marker word (`[0-9a-f]+`); then one byte at least every 5 s: `.` asks
+    for the time, `c` for tcpdump's counts (only after it said that it listens: before that the
+    signal would end it), `-` only keeps alive, `q` ends in good order. Six seconds without a byte,
+    or the end, end everything within another second.
+    Standard output: anything, then `capture_mark(marker)`, then what the program writes.
+    Standard error, line by line: `T seconds` for each `.`, `W words` of the program or of sudo,
+    `E status` when the program has ended; `W` lines may still follow it.
+    """
+    argv = spec.filled(names)
+    argv = (*SUDO, *argv) if privileged(spec, rights) else argv
+    return f"exec sh -c {shlex.quote(_CAPTURE + shlex.join(('capture', *argv)))}"
+
+
+def capture_mark(marker: str) -> bytes:
+    """What stands in front of the packets, behind whatever the login shell printed."""
+    return f"\n@{marker} capture\n".encode()
+
+
 def read_batch(command: str) -> tuple[Line, ...] | None:
     """The lines of a `batch` string; None if it is not one. For nodes that are not a shell."""
     words = _script_words(command, _BATCH)
@@ -168,6 +218,14 @@ def read_collector(command: str) -> Mapping[str, tuple[str, ...]] | None:
     if words is None:
         return None
     return {w[1]: tuple(w[2:]) for w in words if w[0] in {"stream", "rooted"}}
+
+
+def read_capture(command: str) -> tuple[str, ...] | None:
+    """The argv of a `capture` string, sudo's words in front of it included; None if it is not one."""
+    words = _script_words(command, _CAPTURE)
+    if words is None or len(words) != 1:
+        return None
+    return tuple(words[0][1:])
 
 
 def _script_words(command: str, prelude: str) -> list[list[str]] | None:

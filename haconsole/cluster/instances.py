@@ -7,11 +7,11 @@ says which of them its state came from. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from haconsole.cluster import clocks
-from haconsole.model.keepalived_conf import ConfInstance
+from haconsole.model.keepalived_conf import ConfInstance, KeepalivedConf
 from haconsole.model.readings import (
     DaemonReading,
     InstanceReading,
@@ -25,6 +25,7 @@ from haconsole.model.readings import (
 )
 from haconsole.model.spec import IpAddress
 from haconsole.model.state import ClockOffset, Known, LoggedState
+from haconsole.parse.keepalived_conf import vrrp_instances
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,7 @@ class InstancePicture:
 def instances_of(
     *,
     daemon: Known[DaemonReading] | None,
-    configured: Iterable[ConfInstance] | None,
+    configured: KeepalivedConf | None,
     logged: Mapping[str, LoggedState],
     kernel: KernelReading | None,
     running: bool | None,
@@ -74,7 +75,8 @@ def instances_of(
         return tuple(_from_dump(i, daemon.at, logged.get(i.name), kernel, clock) for i in daemon.value.instances)
     if configured is None:
         return None
-    return tuple(_from_conf(c, logged.get(c.name), kernel, running=running) for c in configured)
+    found = vrrp_instances(configured)
+    return tuple(_from_conf(c, logged.get(c.name), kernel, running=running) for c in found)
 
 
 def _from_dump(

@@ -240,7 +240,7 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
         squid_since=_since(boot, squid_unit),
         instances=instances_of(
             daemon=daemon,
-            configured=None if config is None else vrrp_instances(config.conf),
+            configured=None if config is None else config.conf,
             logged={k: v for k, v in state.logged.items() if started is None or v.at >= started - START_ERROR_S},
             kernel=kernel,
             running=None if keepalived is None else keepalived.active,

@@ -35,6 +35,11 @@ class VipDoor:
         self.port = self._gate.port
         self.update()
 
+    @property
+    def holder(self) -> str | None:
+        """The node that clients are led to; None: nobody answers."""
+        return None if self._holder is None else self._holder.plan.name
+
     def update(self) -> None:
         """Follow the VIP. Connections to its last holder break: the new one knows nothing of them."""
         holder = self._sim.holder(self._vip)

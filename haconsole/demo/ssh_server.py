@@ -44,6 +44,11 @@ class SshDoor:
         self.port = self._gate.port
         self.update()
 
+    @property
+    def silent(self) -> bool:
+        """Nothing gets through to the node."""
+        return self._gate.mode is Mode.SILENT
+
     def update(self) -> None:
         """Follow the node."""
         mode = self._mode()

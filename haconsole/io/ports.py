@@ -35,7 +35,10 @@ class Stream(Protocol):
         """
 
     async def write(self, data: bytes) -> None:
-        """Send to the command's standard input. Raises: ProblemError (LINK_LOST)."""
+        """Send to the command's standard input; nothing happens when the command has ended.
+
+        Raises: ProblemError (LINK_LOST).
+        """
 
     async def stop(self) -> None:
         """End the command: TERM, then close. Bounded to 2 s; never raises."""
@@ -48,12 +51,15 @@ class Connection(Protocol):
         """Run `command` (one string for the login shell) to its end.
 
         limit: bytes of stdout kept; stderr is kept to 64 KiB.
+        timeout_s: includes waiting for a free session; three commands run at the same time.
+        Cancelled, too long or too much: the command is sent TERM, then KILL; sshd passes no signal
+        to a command of root, so a command that could hang must bound itself (timeout(1)).
         Raises: ProblemError: COMMAND_TIMED_OUT (the command was told to end), LINK_LOST,
             PROTOCOL (the node refuses more sessions).
         """
 
     async def stream(self, command: str) -> Stream:
-        """Start a long-lived command. Standard error is thrown away. Raises: as `run`."""
+        """Start a long-lived command, one of six at most. Standard error is thrown away. Raises: as `run`."""
 
     async def exchange(self, host: str, port: int, request: bytes, *, limit: int, timeout_s: float) -> bytes:
         """Connect from the node to host:port, send, and return what came until the end.

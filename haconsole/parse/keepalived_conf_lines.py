@@ -16,13 +16,12 @@ from fnmatch import fnmatchcase
 from haconsole.model.keepalived_conf import ConfComplaint, Place, Statement
 from haconsole.parse.errors import ParseError
 from haconsole.parse.keepalived_conf_tree import Tree
-from haconsole.parse.keepalived_conf_words import decomment, hides_rest
+from haconsole.parse.keepalived_conf_words import decomment, hides_rest, may_be_secret
 from haconsole.parse.text import clean
 
 MAX_TOTAL = 4 << 20
 MAX_LINES = 200_000
 MAX_DEPTH = 16
-MAX_EXPANDED = 64 * 1024
 MAX_REPLACED = 1000
 MAX_PATTERN = 4096
 MAX_WORK = 256 << 20
@@ -59,6 +58,8 @@ class Reader:
             self._definitions["_INSTANCE"] = _Definition((config_id,))
         self._open: tuple[str, bool, list[str]] | None = None
         """A multi-line definition that goes on: name, certain, lines so far."""
+        self._stuck = False
+        """A definition of the current line does not come to an end: nothing more is put in."""
         self._chain: list[str] = []
         self._lines = 0
         self._size = 0
@@ -83,20 +84,30 @@ class Reader:
         self.read[shown] = None
         self._chain.append(name)
         for number, line in enumerate(text.split("\n"), 1):
-            self._line(line.rstrip("\r"), Place(file=shown, line=number))
+            place = Place(file=shown, line=number)
+            if len(line) <= _LINE_OF_KEEPALIVED:
+                self._line(line.rstrip("\r"), place)
+            else:
+                self._long_line(line, place)
         self._chain.pop()
 
-    def _line(self, raw: str, place: Place) -> None:
+    def _long_line(self, line: str, place: Place) -> None:
+        """keepalived takes each 1,023 characters for a line, even in a comment (tried)."""
+        self.complain(place, "longer than 1,023 characters: keepalived takes what is behind them for another line")
+        hidden = may_be_secret(line)
+        for start in range(0, len(line), _LINE_OF_KEEPALIVED):
+            self._line(line[start : start + _LINE_OF_KEEPALIVED].rstrip("\r"), place, hidden=hidden and start > 0)
+
+    def _line(self, raw: str, place: Place, *, hidden: bool = False) -> None:
         self._count()
-        if len(raw) > _LINE_OF_KEEPALIVED:
-            self.complain(place, "keepalived reads at most 1,023 characters of a line as one")
+        self._stuck = False
         text, balanced = decomment(raw)
         if self._open is not None:
             self._continue(raw, text, place)
             return
         if not balanced:
             self.complain(place, "a quoted text has no end on its line")
-        self._statement(text, place, 0)
+        self._statement(text, place, 0, hidden=hidden)
         if text.endswith("\\") and self._open is None:
             self.complain(place, "keepalived joins lines that end in a backslash only inside a $definition")
 
@@ -107,10 +118,9 @@ class Reader:
 
     # --- one line ----------------------------------------------------------------------
 
-    def _statement(self, text: str, place: Place, level: int) -> None:
+    def _statement(self, text: str, place: Place, level: int, *, hidden: bool = False) -> None:
         """Take one line, which may become several. level: how deep in multi-line definitions."""
         condition: str | None = None
-        hidden = False
         following: list[str] = []
         while text := text.strip(" \t"):
             text, condition, more = self._settle(text, place, condition)
@@ -129,7 +139,7 @@ class Reader:
             if level >= MAX_DEPTH:
                 self.complain(place, "definitions within definitions are too deep")
                 break
-            self._statement(line, place, level + 1)
+            self._statement(line, place, level + 1, hidden=hidden)
 
     def _settle(self, text: str, place: Place, condition: str | None) -> tuple[str, str | None, list[str]]:
         """Return the line without conditions and with its definitions put in, "" if nothing is left of it.
@@ -157,6 +167,7 @@ class Reader:
     def _brace(self, text: str, place: Place, condition: str | None, *, hidden: bool) -> tuple[str, bool]:
         """Hand over the text up to the first brace, or the brace; return what is behind it."""
         at = _first_brace(text)
+        self._count()  # each piece is a line to keepalived
         if at == 0:
             self.tree.brace(text[0], place, condition)
             return text[1:], hidden
@@ -220,19 +231,20 @@ class Reader:
         """
         following: list[str] = []
         at = done = 0
-        while found := _REFERENCE.search(text, at):
+        while not self._stuck and (found := _REFERENCE.search(text, at)):
             definition = self._definition(found[1] or found[2])
             if definition is None or (definition.multiline and found.end() != len(text)):
                 at = found.start() + 1
                 continue
-            text = text[: found.start()] + definition.lines[0] + text[found.end() :]
-            following = [*definition.lines[1:], *following]
-            at = found.start()
-            self._spend(len(text) + len(following))
+            longer = text[: found.start()] + definition.lines[0] + text[found.end() :]
             done += 1
-            if len(text) > MAX_EXPANDED or done > MAX_REPLACED:
-                self.complain(place, "a definition makes this line too long, or contains itself")
-                return "", []
+            if len(longer) > _LINE_OF_KEEPALIVED or done > MAX_REPLACED:
+                self.complain(place, "a definition makes this line too long, or contains itself: it is not put in")
+                self._stuck = True
+                break
+            text, at = longer, found.start()
+            following = [*definition.lines[1:], *following]
+            self._spend(len(text) + len(following))
             if definition.lines[0].lstrip(" \t").startswith("~"):
                 break
         return text, following

@@ -31,10 +31,12 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{1,64})|c(.)|([0-7]{1,3})|(.))", re.DOT
 _SECRET_KEYWORD = re.compile(
     r"(?i)(?:.{0,64}[_-])?(?:auth)?(?:pass(?:w(?:or)?d|phrase)?|secret|token|credentials?|auth_data)"
 )
+_HINT = re.compile(r"(?i)pass|secret|token|credential|auth|key|hex:")
 _DEFINES = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*=")
 _SECRET_ANYWHERE = frozenset({"auth_pass", "auth_data", "password", "passwd"})
-_SECRET_INSIDE = re.compile(r"(?i)((?:pass(?:w(?:or)?d|phrase)?|secret|token)[=:]\s*|--?[a-z_-]{0,32}"
-                            r"(?:passw(?:or)?d|passphrase|secret|token)\s+)(?:\"[^\"]*\"?|'[^']*'?|\S+)")  # fmt: skip
+_SECRET_INSIDE = re.compile(
+    r"(?i)((?:pass(?:w(?:or)?d|phrase)?|secret|token)(?:[=:][ \t]*|([ \t]+)))(\"[^\"]*\"?|'[^']*'?|[^ \t]+)"
+)
 _KNOWN_IN = {
     "authentication": frozenset({"auth_type", "auth_pass"}),
     "auth_hmac": frozenset({"key", "active_key", "time_window", "anti_replay", "mode"}),
@@ -175,10 +177,16 @@ def _until(words: list[str], count: int) -> tuple[str, ...]:
 
 
 def _shown(words: list[str]) -> tuple[str, ...]:
-    """A script's command line may carry a password as well: `--password x`, `PASSWORD=x`; `hex:` is a key."""
-    return tuple(
-        SECRET if w.startswith("hex:") else clean(_SECRET_INSIDE.sub(lambda m: m[1] + SECRET, w)) for w in words
-    )
+    """A script's command line may carry a password as well; `hex:` is a key."""
+    return tuple(SECRET if w.startswith("hex:") else clean(_SECRET_INSIDE.sub(_masked, w)) for w in words)
+
+
+def _masked(found: re.Match[str]) -> str:
+    """`--password x`, `--password=x`, `PASSWORD=x`, but not `check_password x`."""
+    option = found.string.rfind(" ", 0, found.start()) + 1
+    if found[2] and not found.string.startswith("-", option):
+        return found[0]
+    return found[1] + SECRET
 
 
 def hides_rest(words: tuple[str, ...], brace: str, *, glued: bool) -> bool:
@@ -192,6 +200,11 @@ def hides_rest(words: tuple[str, ...], brace: str, *, glued: bool) -> bool:
     if words[-1] == SECRET:
         return glued or brace == "{"
     return words[-1].lower() in _SECRET_ANYWHERE or (len(words) == 1 and _is_secret(words[0]))
+
+
+def may_be_secret(line: str) -> bool:
+    """Tell whether anything in a line looks like a password or a key."""
+    return _HINT.search(line) is not None
 
 
 def _is_secret(keyword: str) -> bool:

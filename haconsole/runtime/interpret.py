@@ -51,6 +51,8 @@ class Context:
     keepalived_unit: str = "keepalived"
     squid_unit: str = "squid"
     config_file: str = "/etc/keepalived/keepalived.conf"
+    hostname: str | None = None
+    """The node's own name: decides `@host` lines of keepalived.conf."""
 
 
 def sudo_refused(output: Output) -> bool:
@@ -284,7 +286,7 @@ def config(context: Context, at: float, files: Mapping[str, bytes]) -> NewsOf:
 
     def make() -> ConfigReading:
         texts = {name: decode(content) for name, content in files.items()}
-        return ConfigReading(conf=keepalived_conf.parse(texts, context.config_file))
+        return ConfigReading(conf=keepalived_conf.parse(texts, context.config_file, hostname=context.hostname))
 
     return _told(context, at, read.CONFIG_FILE, make)
 

@@ -26,6 +26,8 @@ from haconsole.runtime.session import DAEMON_YOUNG_S
 
 NODE_LIMIT_S: Final = 20.0
 """A node that has not told everything by then is left with what it told."""
+LONG_LOOK_S: Final = 3.0
+SIGN_OF_LIFE_S: Final = 4.0
 SECOND_LOOK_S: Final = 1.6
 """Longer than keepalived's own hand-over has an address on both nodes or on none."""
 
@@ -45,6 +47,7 @@ class Look:
 
     async def run(self, policy: Policy = DEFAULT_POLICY) -> Snapshot:
         """Read every node and every VIP once; bounded in time; never raises for what nodes do."""
+        started = self._clock.now()
         try:
             known = tuple(self.state.vips)
             async with asyncio.TaskGroup() as tasks:
@@ -52,6 +55,8 @@ class Look:
                     tasks.create_task(self._node(node))
                 tasks.create_task(self._probe_all(known))
             await self._probe_all(tuple(a for a in self.state.vips if a not in known))
+            if self._clock.now() - started > LONG_LOOK_S:
+                await self._still_there()
             snapshot = conclude(self._spec, self.state, self._clock.now(), policy)
             if self._doubtful(snapshot):
                 await asyncio.sleep(SECOND_LOOK_S)
@@ -62,6 +67,24 @@ class Look:
             for connection in self._connections:
                 connection.abort()
 
+    async def _still_there(self) -> None:
+        """One node was slow: the others are asked for a sign of life, so that nothing old passes for new."""
+
+        async def one(node: str, reader: NodeReader) -> None:
+            try:
+                async with asyncio.timeout(SIGN_OF_LIFE_S):
+                    await self._beat(reader)
+            except (ProblemError, TimeoutError):
+                problem = Problem(kind=ProblemKind.LINK_LOST, summary=f"{node}: answered, and then no more")
+                self.emit(LinkPhase(node=node, at=self._clock.now(), phase=Phase.WAITING, problem=problem))
+
+        connected = {n for n, s in self.state.nodes.items() if s.phase is Phase.CONNECTED}
+        async with asyncio.TaskGroup() as tasks:
+            for node, reader in self._readers.items():
+                if node in connected:
+                    tasks.create_task(one(node, reader))
+            tasks.create_task(self._probe_all(tuple(self.state.vips)))
+
     @staticmethod
     def _doubtful(snapshot: Snapshot) -> bool:
         """A hand-over under way looks like trouble for a moment."""
@@ -70,9 +93,18 @@ class Look:
         )
 
     async def _again(self) -> None:
+        connected = {n for n, s in self.state.nodes.items() if s.phase is Phase.CONNECTED}
+
+        async def one(node: str, reader: NodeReader) -> None:
+            try:
+                await self._groups(reader, (Group.KERNEL, Group.UNITS, Group.DAEMON))
+            except ProblemError as error:
+                self.emit(LinkPhase(node=node, at=self._clock.now(), phase=Phase.WAITING, problem=error.problem))
+
         async with asyncio.TaskGroup() as tasks:
-            for reader in self._readers.values():
-                tasks.create_task(self._groups(reader, (Group.KERNEL, Group.UNITS, Group.DAEMON)))
+            for node, reader in self._readers.items():
+                if node in connected:
+                    tasks.create_task(one(node, reader))
             tasks.create_task(self._probe_all(tuple(self.state.vips)))
 
     async def _probe_all(self, vips: tuple[IpAddress, ...]) -> None:

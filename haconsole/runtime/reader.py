@@ -108,7 +108,8 @@ class NodeReader:
         told = interpret.identity(self.context, at, outputs, sudo=self._node.ssh.sudo)
         if isinstance(told, NodeRead) and isinstance(told.reading, IdentityReading):
             self.identity = told.reading
-            self.context = replace(self.context, user=told.reading.user, rights=told.reading.rights)
+            who = told.reading
+            self.context = replace(self.context, user=who.user, rights=who.rights, hostname=who.hostname)
         return [told, self._note_versions(at, outputs), self._note_units(at, outputs)]
 
     async def read(self, group: Group) -> list[Event]:

@@ -166,10 +166,8 @@ class NodeSession:
         streams = [read.KERNEL_MONITOR, *([log] if log is not None else [])]
         command = script.collector(streams, reader.names, self._log_rights(reader))
         stream = await connection.stream(command)
-        try:
-            await Collector(self._source(reader), stream, self._clock, self._heard).run()
-        finally:
-            await stream.stop()
+        # Not stopped here: the connection is dropped next, and the node's side ends itself at the end of its input.
+        await Collector(self._source(reader), stream, self._clock, self._heard).run()
 
     def _source(self, reader: NodeReader) -> Source:
         return Source(

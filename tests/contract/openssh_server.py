@@ -10,10 +10,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from haconsole.io.ssh import SshConnector
 from haconsole.model.problems import Problem, ProblemError
 from haconsole.model.spec import NodeSpec, SshSpec
 from tests.support.wait import wait
@@ -201,6 +202,47 @@ class Sshd:
         return NodeSpec(
             name=name, address=self.listen, ssh=SshSpec(known_hosts=known_hosts, identity_file=identity, **ssh)
         )
+
+
+@dataclass
+class Place:
+    """A folder with keys, and a server that lets `key` in."""
+
+    folder: Path
+    key: Path
+    host_key: Path
+    node: Sshd
+    known: Path
+    """A known_hosts file with the node's key."""
+    connector: Callable[..., SshConnector]
+    """Takes a prompter and environment variables; closed with the test."""
+    stack: contextlib.ExitStack
+
+    def server(self, name: str, *options: str, authorized: Path | None = None, **more) -> Sshd:
+        """One more server; ends with the test."""
+        server = Sshd(self.folder / name, [self.host_key], [authorized or self.key], list(options), **more)
+        self.stack.callback(server.stop)
+        return server
+
+    def known_hosts(self, *lines: str) -> Path:
+        """A new known_hosts file."""
+        path = self.folder / "known_hosts_of_test"
+        path.write_text("".join(line.rstrip("\n") + "\n" for line in lines))
+        return path
+
+    def config(self, text: str) -> Path:
+        path = self.folder / "ssh_config"
+        path.write_text(text)
+        return path
+
+
+async def ok(connector: SshConnector, node) -> None:
+    """The node is reached and runs a command."""
+    connection = await connector.connect(node)
+    try:
+        assert (await connection.run("echo here", limit=100, timeout_s=DEADLINE_S)).stdout == b"here\n"
+    finally:
+        connection.abort()
 
 
 def _numbers() -> list[str]:

@@ -1,4 +1,4 @@
-"""Trust, login and jump hosts against a real OpenSSH: nothing is accepted without being known."""
+"""Trust and login against a real OpenSSH: nothing is accepted without being known."""
 
 from __future__ import annotations
 
@@ -6,102 +6,29 @@ import asyncio
 import contextlib
 import os
 import shlex
-import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from haconsole.io.ports import Prompter
-from haconsole.io.ssh import SshConnector
 from haconsole.model.problems import Problem, ProblemKind
 from tests.contract.openssh_server import (
     DEADLINE_S,
     Answers,
+    Place,
     Sshd,
-    folder,
     keygen,
     missing,
+    ok,
     problem_of,
-    runnable,
     user,
 )
-from tests.support.wait import until
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")
-
-
-@dataclass
-class Place:
-    """A folder with keys, and a server that lets `key` in."""
-
-    folder: Path
-    key: Path
-    host_key: Path
-    node: Sshd
-    known: Path
-    """A known_hosts file with the node's key."""
-    connector: Callable[..., SshConnector]
-
-    def server(self, name: str, *options: str, authorized: Path | None = None, **more) -> Sshd:
-        """One more server; ends with the test."""
-        server = Sshd(self.folder / name, [self.host_key], [authorized or self.key], list(options), **more)
-        self.stack.callback(server.stop)
-        return server
-
-    stack: contextlib.ExitStack
-
-    def known_hosts(self, *lines: str) -> Path:
-        """A new known_hosts file."""
-        path = self.folder / "known_hosts_of_test"
-        path.write_text("".join(line.rstrip("\n") + "\n" for line in lines))
-        return path
-
-    def config(self, text: str) -> Path:
-        path = self.folder / "ssh_config"
-        path.write_text(text)
-        return path
-
-
-@pytest.fixture(scope="module")
-def base() -> Iterator[tuple[Path, Path, Path, Sshd]]:
-    with folder() as path:
-        if (why := runnable(path)) is not None:
-            pytest.skip(why)
-        key, host_key = keygen(path / "key"), keygen(path / "host_key")
-        server = Sshd(path / "node", [host_key], [key])
-        yield path, key, host_key, server
-        server.stop()
-
-
-@pytest.fixture
-async def place(base: tuple[Path, Path, Path, Sshd]) -> AsyncIterator[Place]:
-    _, key, host_key, server = base
-    connectors: list[SshConnector] = []
-
-    def connector(prompter: Prompter | None = None, **environ: str) -> SshConnector:
-        connectors.append(SshConnector(prompter, {"HOME": str(path), **environ}))
-        return connectors[-1]
-
-    with folder() as path, contextlib.ExitStack() as stack:
-        known = path / "known_hosts"
-        known.write_text(server.known_hosts())
-        yield Place(path, key, host_key, server, known, connector, stack)
-        for each in connectors:
-            await each.close()
-
-
-async def ok(connector: SshConnector, node) -> None:
-    """The node is reached and runs a command."""
-    connection = await connector.connect(node)
-    try:
-        assert (await connection.run("echo here", limit=100, timeout_s=DEADLINE_S)).stdout == b"here\n"
-    finally:
-        connection.abort()
 
 
 def ssh_keygen(*arguments: object) -> str:
@@ -381,95 +308,3 @@ async def test_proxy_command(place: Place) -> None:
     )
     config = place.config(f"Host *\n  ProxyCommand {shlex.quote(sys.executable)} {script} %h %p\n")
     await ok(place.connector(), place.node.node(place.known, place.key, config_file=config))
-
-
-# --- jump hosts --------------------------------------------------------------------------------
-
-
-async def test_nodes_share_their_jump_host_and_its_end(place: Place) -> None:
-    jump = place.server("jump")
-    place.known.write_text(place.node.known_hosts() + jump.known_hosts())
-    connector = place.connector()
-    name = f"{user()}@127.0.0.1:{jump.port}"
-    nodes = [place.node.node(place.known, place.key, name=f"n{i}", jump=name) for i in range(5)]
-    connections = await asyncio.gather(*(connector.connect(node) for node in nodes))
-    assert jump.logins() == 1
-    jump.stop()
-    for connection in connections:
-        problem = await asyncio.wait_for(connection.wait_lost(), DEADLINE_S)
-        assert problem.kind is ProblemKind.LINK_LOST
-        assert "jump host" in problem.summary
-    assert (await problem_of(connector.connect(nodes[0]))).kind is ProblemKind.CONNECTION_REFUSED
-    again = place.server("jump2", port=jump.port)
-    await asyncio.gather(*(ok(connector, node) for node in nodes))
-    assert again.logins() == 1
-
-
-async def test_jump_host_from_ssh_config_and_a_chain(place: Place) -> None:
-    first, second = place.server("first"), place.server("second")
-    place.known.write_text(place.node.known_hosts() + first.known_hosts() + second.known_hosts())
-    config = place.config(
-        f"Host first\n  HostName 127.0.0.1\n  Port {first.port}\n"
-        f"Host second\n  HostName 127.0.0.1\n  Port {second.port}\n  ProxyJump first\n"
-        f"Host 127.0.0.1\n  ProxyJump second\nHost *\n  User {user()}\n"
-    )
-    connector = place.connector()
-    # `Host 127.0.0.1` matches what was typed, not the HostName: the jumps do not go through themselves.
-    await ok(connector, place.node.node(place.known, place.key, config_file=config))
-    assert (first.logins(), second.logins()) == (1, 1)
-    await ok(connector, place.node.node(place.known, place.key, config_file=config, jump="first,second"))
-    problem = await problem_of(
-        connector.connect(place.node.node(place.known, place.key, config_file=place.config("Host *\n  ProxyJump a\n")))
-    )
-    assert problem.kind is ProblemKind.SSH_CONFIG
-
-
-async def test_jump_host_is_as_strict(place: Place) -> None:
-    jump = place.server("jump")
-    other = keygen(place.folder / "other")
-    (place.folder / ".ssh").mkdir()
-    (place.folder / ".ssh" / "config").write_text(
-        "Host *\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n"
-    )
-    node = place.node.node(place.known, place.key, jump=f"{user()}@127.0.0.1:{jump.port}")
-    connector = place.connector()
-    problem = await problem_of(connector.connect(node))
-    assert problem.kind is ProblemKind.HOST_KEY_UNKNOWN
-    assert problem.summary.startswith("node1: jump host 127.0.0.1")
-    place.known.write_text(place.node.known_hosts() + jump.known_hosts(other))
-    assert (await problem_of(connector.connect(node))).kind is ProblemKind.HOST_KEY_CHANGED
-    place.known.write_text(jump.known_hosts())
-    problem = await problem_of(connector.connect(node))
-    assert problem.kind is ProblemKind.HOST_KEY_UNKNOWN
-    assert "jump host" not in problem.summary
-    assert "ssh-keyscan" not in (problem.remedy or "")
-
-
-async def test_what_the_jump_host_cannot_do(place: Place) -> None:
-    jump = place.server("jump")
-    closed = place.server("closed", "AllowTcpForwarding no")
-    place.known.write_text(place.node.known_hosts() + jump.known_hosts() + closed.known_hosts())
-    connector = place.connector()
-    node = place.node.node(place.known, place.key, jump=f"{user()}@127.0.0.1:{jump.port}")
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        nobody = replace(node, ssh=replace(node.ssh, port=unused.getsockname()[1]))
-        problem = await problem_of(connector.connect(nobody))
-    assert problem.kind is ProblemKind.CONNECTION_REFUSED
-    node = place.node.node(place.known, place.key, jump=f"{user()}@127.0.0.1:{closed.port}")
-    problem = await problem_of(connector.connect(node))
-    assert problem.kind is ProblemKind.CONNECTION_REFUSED
-    assert "AllowTcpForwarding" in (problem.remedy or "")
-
-
-async def test_jump_host_that_stops_is_given_up(place: Place) -> None:
-    jump = place.server("jump")
-    place.known.write_text(place.node.known_hosts() + jump.known_hosts())
-    node = place.node.node(place.known, place.key, jump=f"{user()}@127.0.0.1:{jump.port}", keepalive_s=0.2)
-    connector = place.connector()
-    connection = await connector.connect(node)
-    await until(jump.processes, DEADLINE_S)
-    for pid in jump.processes():
-        os.kill(pid, signal.SIGSTOP)
-    assert (await asyncio.wait_for(connection.wait_lost(), DEADLINE_S)).kind is ProblemKind.LINK_LOST
-    await ok(connector, node)

@@ -7,6 +7,7 @@ from typing import Final
 
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
+from haconsole.model.events import Subject
 from haconsole.model.findings import Evidence
 from haconsole.model.readings import Listener, StateSource, UnitReading, VrrpState
 from haconsole.model.spec import IpAddress
@@ -160,14 +161,15 @@ def daemon_state(instance: InstancePicture | None) -> VrrpState | None:
     return instance.state if instance is not None and instance.state_from_daemon else None
 
 
-def lasting(picture: ClusterPicture, vip: VipPicture, instance: InstancePicture) -> bool:
+def lasting(picture: ClusterPicture, vip: VipPicture, node: NodePicture, instance: InstancePicture) -> bool:
     """True: neither the addresses nor the instance changed just now, and the instance's word is
     not older than the last change of the addresses; so a disagreement is one.
 
-    A log that is followed speaks up to now; a dump spoke when it was made.
+    A log that is followed speaks up to now: what it does not tell did not happen. Without it a dump
+    spoke when it was made.
     """
     recent = [t for t in (vip.since, instance.since) if t is not None and picture.at - t < LASTING_S]
     if recent or not vip.settled:
         return False
-    followed = instance.state_source is StateSource.LOG
+    followed = instance.state_source is StateSource.LOG or Subject.LOG not in node.failed
     return followed or vip.since is None or instance.state_at is None or instance.state_at >= vip.since

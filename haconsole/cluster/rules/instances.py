@@ -228,8 +228,10 @@ def tracking_ignored(picture: ClusterPicture, node: NodePicture) -> Iterator[Fin
     """
     if node.dump_at is None or node.config is None:
         return
-    running = {i.name: i for i in node.instances or ()}
-    failing = {s.name for i in running.values() for s in i.tracked_scripts if s.ok is False}
+    running = {i.name: i for i in node.instances or () if not (i.tracked_scripts and i.tracked_interfaces)}
+    if not running:
+        return
+    failing = {s.name for i in node.instances or () for s in i.tracked_scripts if s.ok is False}
     file = picture.spec.keepalived_config
     for conf in vrrp_instances(node.config.conf):
         instance = running.get(conf.name)
@@ -305,7 +307,7 @@ def disagree(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
         state = daemon_state(instance)
         if instance is None or state is None or held is (state is VrrpState.MASTER):
             continue
-        if not lasting(picture, vip, instance):
+        if not lasting(picture, vip, node, instance):
             continue
         if held:
             summary = f"{node.name} has {vip.address} although keepalived is {state.value} there"

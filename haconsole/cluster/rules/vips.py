@@ -268,7 +268,7 @@ def two_masters(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
     do not count, nor states younger than three seconds.
     """
     masters = [picture.node(m) for m in vip.masters or ()]
-    told = [(n, i) for n in masters if (i := n.instance_of(vip.address)) is not None and lasting(picture, vip, i)]
+    told = [(n, i) for n in masters if (i := n.instance_of(vip.address)) is not None and lasting(picture, vip, n, i)]
     if len(told) < 2:
         return
     names = [n.name for n, _ in told]

@@ -62,7 +62,7 @@ class SshConnection:
         finally:
             if session is not None:
                 session.end()
-        if not session.truncated and self._broke(session):
+        if not session.truncated and self.broke(session):
             raise ProblemError(self._lost())
         return RunResult(
             stdout=bytes(session.stdout),
@@ -172,9 +172,6 @@ class SshConnection:
 
     def broke(self, session: Life) -> bool:
         """Did `session` end because the connection did?"""
-        return self._broke(session)
-
-    def _broke(self, session: Life) -> bool:
         return self._client.lost.is_set() and session.exit_status is None and not session.signalled
 
     def lost_error(self) -> ProblemError:

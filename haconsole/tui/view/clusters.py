@@ -46,8 +46,8 @@ def cluster_list(clusters: Sequence[tuple[str, Snapshot | None]], width: int) ->
         Column("", 1, 1),
         Column("cluster", 8, 32, middle=True),
         Column("verdict", 8, 8),
-        Column("VIPs served", 11, 11, right=True),
-        Column("nodes read", 10, 10, right=True),
+        Column("VIPs", 5, 7, right=True),
+        Column("nodes", 5, 7, right=True),
         Column("first finding", 12, 200, stretch=True),
         Column("since", 6, 10, right=True),
     )
@@ -86,7 +86,7 @@ def _cells(name: str, snapshot: Snapshot | None) -> list[Line]:
 
 
 def _part(done: int, of: int) -> Line:
-    """`2/2`; fewer than all stand out."""
+    """`2/2`: VIPs that serve, nodes that can be read. Fewer than all stand out."""
     return (say(f"{done}/{of}", Tone.PLAIN if done == of and of else Tone.WARNING),)
 
 

@@ -303,10 +303,8 @@ def _interfaces(node: NodePicture, snapshot: Snapshot, width: int) -> Iterator[R
     ]
     levels_of = dict(zip(shown, (lv for lv, _ in graded), strict=True))
     more = sum(n != "lo" for n in node.kernel.links) - sum(n in node.kernel.links for n in shown)
-    lines = flow([line for _, line in graded], width, gap=3)
-    if more > 0 and lines:
-        note: Line = (say(f"+{more:,} more", Tone.QUIET),)
-        lines[-1] = spread(lines[-1], note, width) if width_of(lines[-1]) + 3 + width_of(note) <= width else lines[-1]
+    note: list[Line] = [(say(f"+{more:,} more", Tone.QUIET),)] if more > 0 else []
+    lines = flow([*(line for _, line in graded), *note], width, gap=3)
     worst = max(levels_of.values(), default=Level.NONE)
     bad = {n for n, lv in levels_of.items() if lv is worst and worst > Level.OK}
     for i, line in enumerate(lines):

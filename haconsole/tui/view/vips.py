@@ -31,11 +31,20 @@ class VipStrip:
     rows: tuple[Row, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What nodes are called in a cell: one `alone`, several `together`, where room is short."""
+
+    alone: Mapping[str, str]
+    together: Mapping[str, str]
+
+
 def vip_strip(snapshot: Snapshot, width: int, *, worst_first: bool = False) -> VipStrip:
     """worst_first: where not all rows fit, those in trouble come first."""
     picture = snapshot.picture
     nodes = [n.name for n in picture.nodes]
-    names = {n: n for n in nodes} if width >= WIDE_FROM else short_names(nodes)
+    short = short_names(nodes)
+    names = Names({n: n for n in nodes} if width >= WIDE_FROM else short, short)
     columns = _columns(width, len(nodes))
     graded = [(levels.of_vip(v, snapshot), v) for v in picture.vips]
     if worst_first:
@@ -73,7 +82,7 @@ def _columns(width: int, nodes: int) -> Sequence[Column]:
     )
 
 
-def _cells(vip: VipPicture, level: Level, names: Mapping[str, str], now: float) -> list[Line]:
+def _cells(vip: VipPicture, level: Level, names: Names, now: float) -> list[Line]:
     return [
         (sign(level),),
         (say(vip.address, Tone.STRONG),),
@@ -86,17 +95,18 @@ def _cells(vip: VipPicture, level: Level, names: Mapping[str, str], now: float) 
     ]
 
 
-def _preferred(vip: VipPicture, names: Mapping[str, str]) -> Line:
+def _preferred(vip: VipPicture, names: Names) -> Line:
     if vip.preferred is None:
         return (say("?", Tone.UNKNOWN),)
-    return (say(names.get(vip.preferred, vip.preferred), Tone.QUIET),)
+    return (say(names.alone.get(vip.preferred, vip.preferred), Tone.QUIET),)
 
 
-def _names(who: Sequence[str], names: Mapping[str, str], tone: Tone) -> Line:
-    return (say("+".join(names.get(n, n) for n in who), tone),)
+def _names(who: Sequence[str], names: Names, tone: Tone) -> Line:
+    known = names.alone if len(who) == 1 else names.together
+    return (say("+".join(known.get(n, n) for n in who), tone),)
 
 
-def _daemon(vip: VipPicture, names: Mapping[str, str]) -> Line:
+def _daemon(vip: VipPicture, names: Names) -> Line:
     if vip.masters is None:
         return (say("?", Tone.UNKNOWN),)
     if not vip.masters:
@@ -106,7 +116,7 @@ def _daemon(vip: VipPicture, names: Mapping[str, str]) -> Line:
     return _names(vip.masters, names, _tone(alone=alone, agrees=agrees, settled=vip.settled))
 
 
-def _kernel(vip: VipPicture, names: Mapping[str, str]) -> Line:
+def _kernel(vip: VipPicture, names: Names) -> Line:
     if vip.holders is None:
         return (say("?", Tone.UNKNOWN),)
     unread: Line = (say("?", Tone.UNKNOWN),) if vip.unread else ()
@@ -123,7 +133,7 @@ def _tone(*, alone: bool, agrees: bool, settled: bool) -> Tone:
     return Tone.PLAIN if agrees else Tone.WARNING
 
 
-def _wire(vip: VipPicture, names: Mapping[str, str]) -> Line:
+def _wire(vip: VipPicture, names: Names) -> Line:
     """`–`: nobody listened. That is no evidence for anything and must not look like it."""
     if vip.advertisers is None:
         return (say("–", Tone.QUIET),)

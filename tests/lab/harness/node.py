@@ -17,7 +17,7 @@ _ENVIRONMENT = ("env", "-i", f"PATH={PLAIN_PATH}", "HOME=/root", "USER=root", "L
 SHADOWS = "/run/lab-shadow"
 """Where, in the node, the scripts lie that stand in for tools."""
 REAL = "/run/lab-real"
-"""Below it, in the node, the real tools under their own paths while a shadow is in front of them."""
+"""Below it, in the node, the real tools under their own paths while scripts stand in front of them."""
 
 
 class Node:
@@ -119,7 +119,7 @@ class Node:
 
     @contextlib.contextmanager
     def shadow(self, path: str, script: str) -> Iterator[None]:
-        """Put a script in front of a tool, for every caller in the node; the real one is at REAL + path meanwhile."""
+        """Put a shell script in front of a tool, for every caller in the node; `@REAL@` in it names the real tool."""
         self.cover(path, script)
         try:
             yield
@@ -129,18 +129,14 @@ class Node:
     def cover(self, path: str, script: str) -> None:
         """Mount a script over a tool. Processes that run already keep the real one."""
         real = self._real(path)
-        folder = shlex.quote(str(Path(real).parent))
+        folder = str(Path(real).parent)
         name = f"{SHADOWS}/{real.strip('/').replace('/', '-')}"
-        links = {REAL + str(Path(p).parent) for p in (path, real)}
-        body = script if script.startswith("#!") else "#!/bin/sh\n" + script
-        self.exec("mkdir", "-p", SHADOWS, *links)
+        body = (script if script.startswith("#!") else "#!/bin/sh\n" + script).replace("@REAL@", REAL + real)
+        self.exec("mkdir", "-p", SHADOWS, REAL + folder)
         self.write(name, body, 0o755)
         # the folder is bound first, alone and private: what is mounted over the tool does not show below REAL
-        binds = "".join(
-            f"mountpoint -q {shlex.quote(link)} || {{ mount --bind {folder} {shlex.quote(link)} && mount --make-private {shlex.quote(link)}; }}; "
-            for link in sorted(links)
-        )
-        self.sh(f"{binds} mount --bind {shlex.quote(name)} {shlex.quote(real)}")
+        bind = 'mountpoint -q "$2" || { mount --bind "$1" "$2" && mount --make-private "$2"; }; mount --bind "$3" "$4"'
+        self.exec("/bin/sh", "-c", bind, "sh", folder, REAL + folder, name, real)
 
     def uncover(self, path: str) -> None:
         """Take the script away again."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from tests.unit.cluster.builders import ONE, TWO, V1, Play, eth1_down, healthy, no_answer, problem
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.cluster.verdict import verdict
 from haconsole.model.events import Phase
 from haconsole.model.findings import Finding, Severity, Verdict
 from haconsole.model.problems import ProblemKind
+from tests.unit.cluster.builders import ONE, TWO, V1, Play, eth1_down, healthy, no_answer, problem
 
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 LOST = problem(ProblemKind.LINK_LOST)
@@ -114,7 +114,9 @@ def test_no_fresh_answer_of_a_client_is_unknown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answered", "expected"), [(True, "warning"), (False, "critical"), (None, "unknown")], ids=["ok", "fails", "unknown"]
+    ("answered", "expected"),
+    [(True, "warning"), (False, "critical"), (None, "unknown")],
+    ids=["ok", "fails", "unknown"],
 )
 def test_a_vip_on_no_readable_node(answered: bool | None, expected: str) -> None:
     play = healthy().wait(6.0).beat().phase(ONE, Phase.WAITING, LOST).served()

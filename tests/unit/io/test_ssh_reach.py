@@ -115,6 +115,7 @@ async def test_a_server_that_hangs_up(tmp_path: Path, data: bytes, words: str) -
         GREETING + b"\xff" * 4000,
         GREETING + bytes(4000),
     ],
+    ids=["old", "endless line", "endless banner", "greeting not ASCII", "bad packet", "huge packet", "zeros"],
 )
 async def test_rubbish(tmp_path: Path, data: bytes) -> None:
     release = asyncio.Event()

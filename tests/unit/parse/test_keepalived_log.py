@@ -170,7 +170,7 @@ def short(found: LogFact) -> str:
             return f"{found.subject} {'ok' if found.up else 'bad'}"
         case LogFactKind.PRIORITY:
             return f"{found.instance} ={found.value}"
-    return found.kind.value
+    return str(found.kind.value)
 
 
 def facts(name: str) -> list[str]:

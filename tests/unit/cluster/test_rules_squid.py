@@ -1,0 +1,149 @@
+"""Rules about squid: down, not at boot, its check, its listening sockets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import ip_address
+
+import pytest
+
+from haconsole.cluster.rules.common import covers
+from haconsole.model.events import Subject
+from haconsole.model.findings import Severity
+from haconsole.model.problems import ProblemKind
+from tests.unit.cluster.builders import (
+    ONE,
+    TWO,
+    V1,
+    V2,
+    healthy,
+    listener,
+    no_answer,
+    problem,
+    spec,
+    squid,
+    unit,
+    units,
+)
+
+
+def test_squid_down() -> None:
+    play = healthy()
+    stopped = unit("squid", active=False, since=play.now - 40.0)
+    found = play.read(ONE, units(stopped), squid("", check_ok=False, text="no running copy")).one("squid-down")
+    assert (found.severity, found.node) == (Severity.WARNING, ONE)
+    assert found.summary == "proxy-serv01: squid is not running for 40 s"
+    assert found.remedy is not None and "systemctl start squid" in found.remedy
+    assert play.one("squid-check-failed").follows_from == found.key
+    assert play.one("squid-not-listening").follows_from == found.key
+
+
+def test_a_squid_outside_of_its_unit_is_told_as_such() -> None:
+    found = healthy().read(ONE, units(unit("squid", active=False))).one("squid-down")
+    assert "yet somebody listens on port 3128" in found.summary
+
+
+def test_a_squid_unit_that_systemd_does_not_know() -> None:
+    found = healthy().read(ONE, units(unit("squid", active=False, loaded=False))).one("squid-down")
+    assert "knows no unit squid" in found.summary
+
+
+def test_squid_that_runs_or_is_not_known_is_quiet() -> None:
+    assert "squid-down" not in healthy().ids()
+    play = healthy().failed(ONE, Subject.UNITS, problem(ProblemKind.COMMAND_FAILED))
+    assert "squid-down" not in play.ids()
+
+
+@pytest.mark.parametrize(("enabled", "fires"), [(False, True), (True, False), (None, False)])
+def test_not_started_at_boot(enabled: bool | None, fires: bool) -> None:
+    play = healthy().read(ONE, units(unit("squid", enabled=enabled)))
+    assert ("squid-not-enabled" in play.ids()) is fires
+
+
+def test_restarted_by_systemd() -> None:
+    play = healthy()
+    play.read(ONE, units(unit("squid", since=play.now - 60.0, restarts=1)))
+    assert "systemd restarted squid once" in play.one("squid-flapping").summary
+
+
+# --- squid-check-failed ---------------------------------------------------------------------
+
+
+def test_the_check_fails_although_squid_serves() -> None:
+    play = healthy().read(ONE, squid(check_ok=False, text="FATAL: Bungled squid.conf line 3"))
+    found = play.one("squid-check-failed")
+    assert "although squid listens" in found.summary and "Bungled squid.conf line 3" in found.summary
+    assert found.severity is Severity.WARNING
+
+
+def test_one_bad_configuration_on_both_nodes_is_told() -> None:
+    play = healthy()
+    for node in (ONE, TWO):
+        play.read(node, squid(check_ok=False, text="Bungled"))
+    assert "was one bad squid.conf brought to all?" in play.all("squid-check-failed")[0].summary
+
+
+@pytest.mark.parametrize("ok", [True, None])
+def test_the_check_is_quiet_when_good_or_unknown(ok: bool | None) -> None:
+    assert "squid-check-failed" not in healthy().read(ONE, squid(check_ok=ok)).ids()
+
+
+# --- squid-not-listening ----------------------------------------------------------------------
+
+
+def test_nobody_listens_although_the_unit_is_active() -> None:
+    play = healthy().read(ONE, squid("")).probe(V1, no_answer("connection refused"))
+    found = play.one("squid-not-listening")
+    assert (found.summary, found.follows_from) == ("proxy-serv01: nobody listens on port 3128", None)
+    assert play.one("vip-not-serving").follows_from == found.key
+
+
+def test_squid_on_particular_addresses_misses_a_vip_after_a_failover() -> None:
+    play = healthy().read(ONE, squid("192.168.2.251:3128", "192.168.2.101:3128"))
+    found = play.one("squid-not-listening")
+    assert "not on 192.168.2.102: its clients would find a closed port after a failover" in found.summary
+    assert found.remedy is not None and "ip_nonlocal_bind" in found.remedy
+
+
+def test_squid_on_particular_addresses_misses_a_vip_that_is_here() -> None:
+    play = healthy().read(ONE, squid("192.168.2.251:3128"))
+    assert "192.168.2.101 is on this node now" in play.one("squid-not-listening").summary
+
+
+def test_sockets_that_could_not_be_read_are_no_proof() -> None:
+    play = healthy().read(ONE, replace(squid(), listening=None))
+    play.failed(ONE, Subject.SQUID_SOCKETS, problem(ProblemKind.TOOL_MISSING))
+    assert "squid-not-listening" not in play.ids()
+
+
+@pytest.mark.parametrize(
+    ("text", "vip", "expected"),
+    [
+        ("0.0.0.0:3128", "192.168.2.101", True),
+        ("*:3128", "192.168.2.101", True),
+        ("*:3128", "fd00::101", True),
+        ("[::]:3128", "fd00::101", True),
+        ("[::]:3128", "192.168.2.101", True),
+        (":::3128", "192.168.2.101", True),
+        ("0.0.0.0:3128", "fd00::101", False),
+        ("192.168.2.101:3128", "192.168.2.101", True),
+        ("192.168.2.251:3128", "192.168.2.101", False),
+        ("[fd00::101]:3128", "fd00::101", True),
+    ],
+)
+def test_which_socket_serves_which_address(text: str, vip: str, expected: bool) -> None:
+    assert covers([listener(text)], ip_address(vip)) is expected
+
+
+def test_an_ipv6_vip_needs_an_ipv6_socket() -> None:
+    play = healthy(spec(vips=["fd00::101"])).served()
+    found = play.all("squid-not-listening")
+    assert len(found) == 2 and "not on fd00::101" in found[0].summary
+    for node in (ONE, TWO):
+        play.read(node, squid("*:3128"))
+    assert "squid-not-listening" not in play.ids()
+
+
+def test_all_vips_covered_is_quiet() -> None:
+    play = healthy().read(ONE, squid(f"{V1}:3128", f"{V2}:3128"))
+    assert "squid-not-listening" not in play.ids()

@@ -1,0 +1,205 @@
+"""A node's column: everything with its sign; a node that is silent shows none of its old values."""
+
+from dataclasses import replace
+
+import pytest
+
+from haconsole.model.events import Subject
+from haconsole.model.problems import Problem, ProblemKind
+from haconsole.model.readings import ConfigTest, StateSource
+from haconsole.model.state import Known
+from haconsole.tui.view.nodes import node_column
+from haconsole.tui.view.text import Level, plain, width_of
+from tests.unit.tui import scenes
+
+WIDE, NARROW = 56, 37
+
+
+def column(shown, index=0, width=WIDE, **options):
+    return node_column(shown.picture.nodes[index], shown, width, scenes.TIMES, **options)
+
+
+def texts(shown, index=0, width=WIDE, **options):
+    return [plain(row.line) for row in column(shown, index, width, **options).rows]
+
+
+def changed(shown, **changes):
+    """The first node with other values."""
+    node = replace(shown.picture.nodes[0], **changes)
+    return replace(shown, picture=replace(shown.picture, nodes=(node, shown.picture.nodes[1])))
+
+
+def test_a_healthy_node_in_full():
+    assert texts(scenes.healthy()) == [
+        "keepalived ● active 12 d, at boot, 2.2.7",
+        " proxy_ip1 MASTER 255 of 255 .101 ● eth0:1          12 d",
+        " proxy_ip2 BACKUP 100 of 100                        12 d",
+        " tracks    eth1 ●   chk_squid_service ●",
+        "squid      ● active 12 d, at boot, 5.7           check ●",
+        " listens   0.0.0.0:3128   42 req/s  118 clients  hit 63%",
+        "eth0 ● 192.168.2.251/24 .101   eth1 ● 203.0.113.11",
+        "heard now · dump 12 s ago · booted 12 d ago",
+    ]
+    assert plain(column(scenes.healthy()).title) == "● proxy-serv01  192.168.2.251  ssh 4 ms  clock +0.2 ms"
+
+
+def test_a_healthy_node_in_a_narrow_column():
+    assert texts(scenes.healthy(), width=NARROW) == [
+        "keepalived ● active 12 d, at boot",
+        " proxy_ip1 MASTER 255/255 .101 ●",
+        " proxy_ip2 BACKUP 100/100",
+        " tracks eth1 ●  chk_squid_service ●",
+        "squid ● active 12 d, at boot  check ●",
+        " 0.0.0.0:3128  42 req/s 118 clients",
+        "eth0 ● 192.168.2.251/24 .101",
+        "eth1 ● 203.0.113.11",
+    ]
+
+
+def test_in_a_narrow_column_what_is_not_well_comes_first():
+    shown = scenes.eth1_down()
+    first = texts(shown, 1, NARROW, worst_first=True)[:4]
+    assert first == [
+        " proxy_ip1 FAULT  100/100 eth1 down",
+        " proxy_ip2 FAULT  255/255 eth1 down",
+        " tracks eth1 ✖  chk_squid_service ●",
+        "eth1 ✖ no carrier",
+    ]
+
+
+@pytest.mark.parametrize("width", [36, 37, 38, 49, 50, 56, 76, 120])
+@pytest.mark.parametrize("situation", list(scenes.SITUATIONS.values()), ids=list(scenes.SITUATIONS))
+def test_every_row_and_title_fits(situation, width):
+    shown = situation()
+    for index in range(len(shown.picture.nodes)):
+        made = column(shown, index, width)
+        assert width_of(made.title) <= width
+        assert all(width_of(row.line) <= width for row in made.rows)
+
+
+# --- silent nodes -----------------------------------------------------------
+
+
+def test_a_node_that_is_gone_shows_why_what_to_do_and_when_it_was_heard():
+    text = "\n".join(texts(scenes.unreachable(), 1))
+    assert "not reachable: nothing is known now" in text
+    assert "no answer from 192.168.2.252 port 22 within 5 s" in text
+    assert "→ Is the node up?" in text
+    assert "next try in 4 s" in text
+    assert "last heard 00:02:13 ago, at 14:00:18" in text
+
+
+def test_a_node_that_is_gone_shows_none_of_its_old_values():
+    was = scenes.BOTH_WELL[1]()
+    lost = replace(
+        was, phase=scenes.Phase.WAITING, problem=scenes.TIMED_OUT, retry_at=scenes.NOW + 4, heard_at=scenes.NOW - 133
+    )
+    of = scenes.state([scenes.BOTH_WELL[0](), lost], [scenes.probes(scenes.VIP1, scenes.QUICK)])
+    shown = scenes.snapshot(of, [], scenes.Verdict.UNKNOWN)
+    text = "\n".join(texts(shown, 1))
+    assert not any(word in text for word in ("MASTER", "active", "eth0", "req/s", "check"))
+
+
+def test_a_node_that_was_never_heard_says_so():
+    assert texts(scenes.connecting()) == ["… connecting", "never heard"]
+
+
+def test_a_link_that_went_silent_is_no_longer_believed():
+    quiet = replace(scenes.BOTH_WELL[0](), heard_at=scenes.NOW - 9)
+    shown = scenes.snapshot(scenes.state([quiet, scenes.BOTH_WELL[1]()], []), [], scenes.Verdict.UNKNOWN)
+    assert "connected, but silent: nothing is known now" in texts(shown)[0]
+    assert column(shown).level is Level.UNKNOWN
+
+
+# --- what differs from healthy ------------------------------------------------
+
+
+def test_a_stopped_squid_is_critical_in_every_line_about_it():
+    stopped = scenes.node(scenes.ONE, states=(scenes.VrrpState.FAULT, scenes.VrrpState.FAULT), vips=[], squid=False)
+    shown = scenes.snapshot(scenes.state([stopped, scenes.BOTH_WELL[1]()], []), [], scenes.Verdict.WARNING)
+    text = texts(shown)
+    assert " proxy_ip1 FAULT  255 of 255 chk_squid_service fails" in text[1]
+    assert "✖ inactive 12 d" in text[4]
+    assert "check ✖ no running copy" in text[4]
+    assert "✖ nobody listens on 3128" in text[5]
+    assert column(shown).level is Level.CRITICAL
+
+
+def test_a_service_that_would_not_come_back_after_a_boot_is_a_warning():
+    unit = scenes.unit("keepalived", enabled=False)
+    shown = changed(scenes.healthy(), keepalived=unit)
+    assert "not at boot" in texts(shown)[0]
+    assert column(shown).rows[0].level is Level.WARNING
+    assert column(shown).level is Level.WARNING
+
+
+def test_a_service_in_between_is_in_progress():
+    shown = changed(scenes.healthy(), keepalived=scenes.unit("keepalived", active=False, state="activating"))
+    assert column(shown).rows[0].level is Level.BUSY
+
+
+def test_a_master_without_its_address_is_critical():
+    shown = changed(scenes.healthy(), kernel=scenes.kernel(251, []))
+    row = column(shown).rows[1]
+    assert "✖ not on this node" in plain(row.line)
+    assert row.level is Level.CRITICAL
+
+
+def test_an_address_on_a_node_that_is_no_master_is_a_warning():
+    shown = changed(scenes.healthy(), kernel=scenes.kernel(251, ["192.168.2.101", "192.168.2.102"]))
+    assert column(shown).rows[2].level is Level.WARNING
+
+
+def test_a_state_that_only_the_addresses_hint_at_is_marked():
+    node = scenes.healthy().picture.nodes[0]
+    hinted = tuple(replace(i, state_source=StateSource.ADDRESSES) for i in node.instances)
+    assert "MASTER~" in texts(changed(scenes.healthy(), instances=hinted))[1]
+
+
+def test_a_lowered_priority_shows_both_numbers():
+    node = scenes.healthy().picture.nodes[0]
+    lowered = (replace(node.instances[0], effective_priority=205), node.instances[1])
+    assert "205 of 255" in texts(changed(scenes.healthy(), instances=lowered))[1]
+
+
+def test_an_interface_that_is_gone_says_so():
+    node = scenes.healthy().picture.nodes[0]
+    links = {k: v for k, v in node.kernel.links.items() if k != "eth1"}
+    shown = changed(scenes.healthy(), kernel=replace(node.kernel, links=links))
+    assert "eth1 ✖ not there" in "\n".join(texts(shown))
+
+
+def test_a_refused_configuration_gets_a_line_of_its_own():
+    shown = changed(scenes.healthy(), config_test=ConfigTest(ok=False, messages=("line 3: unknown keyword",)))
+    assert " config    ✖ keepalived -t: line 3: unknown keyword" in texts(shown)
+
+
+def test_what_may_not_be_read_says_why_and_is_not_shown_as_zero():
+    text = "\n".join(texts(scenes.unprivileged()))
+    assert "? VRRP instances cannot be read" in text
+    assert "sudo asks for a password" in text
+    assert "req/s" not in text
+
+
+def test_what_was_not_read_yet_is_in_progress():
+    shown = changed(scenes.healthy(), keepalived=None, instances=None, squid=None, kernel=None)
+    assert "not read yet" in texts(shown)[0]
+    assert column(shown).level is Level.BUSY
+
+
+def test_failed_readings_with_the_same_reason_share_a_line():
+    problem = Problem(kind=ProblemKind.NOT_PERMITTED, summary="sudo asks for a password")
+    failed = {s: Known(problem, scenes.NOW, s.value) for s in (Subject.DAEMON, Subject.CONFIG)}
+    text = [t for t in texts(changed(scenes.healthy(), failed=failed), width=80) if "sudo" in t]
+    assert text == ["? sudo asks for a password: no daemon, config"]
+
+
+def test_thousands_of_interfaces_are_a_number():
+    text = texts(scenes.large(links=10_000))
+    assert "+10,000 more" in "\n".join(text)
+    assert len(text) < 12
+
+
+def test_where_columns_scroll_a_title_says_which_one_it_is():
+    made = column(scenes.three_nodes(), 1, NARROW, place="2/3")
+    assert "2/3" in plain(made.title)
