@@ -30,8 +30,11 @@ tag too: `vlan` shifts the offsets of everything behind it, so it stands last.""
 SNAPLEN: Final = 4400
 """The longest advert: 255 IPv6 addresses (4088 octets) with all headers and tags, and a trailer."""
 
-_OPTIONS: Final = ("-i", "{interface}", "-p", "-n", "-U", "--immediate-mode", "-s", str(SNAPLEN), "-w", "-", FILTER)
-"""`-U --immediate-mode`: each packet at once, not when a buffer is full."""
+_OPTIONS: Final = (
+    "-i", "{interface}", "-p", "-n", "-U", "--immediate-mode", "-B", "8192", "-s", str(SNAPLEN), "-w", "-", FILTER,
+)  # fmt: skip
+"""`-U --immediate-mode`: each packet at once, not when a buffer is full. `-B`: 8 MiB of the kernel's
+memory while it runs; with the usual 2 a storm of 20,000 packets/s loses some (measured)."""
 
 
 def interface_name(text: str) -> str:

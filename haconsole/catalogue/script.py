@@ -92,7 +92,7 @@ beat() {
 # tcpdump may sit in a session of its own (use_pty): it is found by descent, with numbers only.
 _CAPTURE: Final = (
     _ENVIRONMENT
-    + r"""exec 5<&0 6>&1 7>&2 </dev/null >/dev/null 2>&1
+    + r"""exec 5<&0 6>&1 7>&2 </dev/null >/dev/null 2>&1; c=
 own() { ps -A -o pid= -o ppid= -o comm= | awk -v top=$$ '{ up[$1] = $2; name[$1] = $3 }
 END { for (p in name) if (name[p] == "tcpdump") { q = p; for (n = 0; n < 20 && q in up; n++) {
 q = up[q]; if (q == top) { print p; break } } } }'; }

@@ -37,7 +37,7 @@ def console_time(clock: Known[ClockOffset] | None, line: LogLine, arrived: float
     if line.node_time_s is None or clock is None:
         return arrived, None
     at = line.node_time_s - clock.value.offset_s
-    return min(at, arrived), clock.value.error_s + line.time_precision_s / 2
+    return min(arrived, at), clock.value.error_s + line.time_precision_s / 2
 
 
 def to_console(clock: Known[ClockOffset] | None, node_time_s: float | None) -> float | None:

@@ -19,7 +19,7 @@ import asyncssh
 
 from haconsole.demo.cluster_sim import ClusterSim
 from haconsole.demo.gate import HOST
-from haconsole.demo.plan import ClusterPlan, NodePlan, Scenario
+from haconsole.demo.plan import ClusterPlan, Happening, NodePlan, Scenario, What
 from haconsole.demo.proxy_server import VipDoor
 from haconsole.demo.scenarios import SCENARIOS
 from haconsole.demo.ssh_server import Keys, SshDoor
@@ -95,13 +95,26 @@ class DemoCluster:
         """The first cluster's simulation, for tests that make things happen."""
         return self.running[0].sim
 
+    def happen(self, node: str, what: What, arg: str = "") -> None:
+        """Let something befall the node called so. Raises: KeyError."""
+        running = next((r for r in self.running if node in r.sim.nodes), None)
+        if running is None:
+            raise KeyError(node)
+        running.now()
+        running.sim.nodes[node].befall(Happening(at_s=0.0, node=node, what=what, arg=arg))
+
     async def __aenter__(self) -> Self:
         # A task of its own: a task group has to be entered and left by one task, and pytest's
         # fixtures enter and leave in two.
         self._main_task = asyncio.ensure_future(self._main())
         ready = asyncio.ensure_future(self._ready.wait())
-        await asyncio.wait({self._main_task, ready}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        try:
+            await asyncio.wait({self._main_task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._main_task.cancel()
+            raise
+        finally:
+            ready.cancel()
         if self._main_task.done():
             await self._main_task
         return self
@@ -185,7 +198,6 @@ def _spec(running: Running, files: _Files) -> ClusterSpec:
         name=plan.name,
         nodes=tuple(node(n) for n in plan.nodes),
         vips=tuple(VipSpec(address=vip, preferred=preferred[vip]) for vip in plan.vips),
-        dns_name=plan.dns_name,
         probe_url=PROBE_URL,
         squid_port=plan.squid_port,
         dial={(str(vip), plan.squid_port): (HOST, door.port) for vip, door in running.vips.items()},

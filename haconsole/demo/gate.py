@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import select
+import selectors
 import socket
 from collections.abc import Callable, Coroutine
 from enum import Enum
@@ -90,7 +90,7 @@ class Gate:
             filler.setblocking(False)  # noqa: FBT003
             with contextlib.suppress(OSError):
                 filler.connect_ex((HOST, self.port))
-            if not select.select([], [filler], [], _CONNECT_S)[1]:
+            if not _connected(filler):
                 filler.close()
                 return
             self._fillers.append(filler)
@@ -108,6 +108,12 @@ def _bound(port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.bind((HOST, port))
     return made
+
+
+def _connected(sock: socket.socket) -> bool:
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        return bool(selector.select(_CONNECT_S))
 
 
 def _name(sock: socket.socket) -> tuple[str, int] | None:

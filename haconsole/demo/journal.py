@@ -42,7 +42,7 @@ class Journal:
         for listener in tuple(self.listeners):
             listener(entry)
 
-    def tail(self, count: int, match: Match) -> list[Entry]:
+    def tail(self, count: int, match: Callable[[Entry], bool]) -> list[Entry]:
         """The last `count` entries that `match` takes, oldest first."""
         return [e for e in self._entries if match(e)][-count:]
 

@@ -125,7 +125,6 @@ class ClusterPlan:
     name: str
     nodes: tuple[NodePlan, ...]
     instances: tuple[InstancePlan, ...]
-    dns_name: str | None = None
     version: int = 2
     interval_s: float = 1.0
     drainable: bool = False

@@ -36,6 +36,11 @@ class VipDoor:
         self.update()
 
     @property
+    def mode(self) -> Mode:
+        """What whoever connects meets."""
+        return self._gate.mode
+
+    @property
     def holder(self) -> str | None:
         """The node that clients are led to; None: nobody answers."""
         return None if self._holder is None else self._holder.plan.name

@@ -47,7 +47,6 @@ def article(events: Events = (), *, drainable: bool = False, repeat_s: float | N
     nodes = _NODES[:2]
     return ClusterPlan(
         name="proxy",
-        dns_name="proxy-serv",
         nodes=nodes,
         instances=_instances(("192.168.2.101/24", "192.168.2.102/24"), nodes, 254 if drainable else HIGH),
         drainable=drainable,

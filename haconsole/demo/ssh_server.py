@@ -45,13 +45,13 @@ class SshDoor:
         self.update()
 
     @property
-    def silent(self) -> bool:
-        """Nothing gets through to the node."""
-        return self._gate.mode is Mode.SILENT
+    def mode(self) -> Mode:
+        """What whoever connects meets."""
+        return self._gate.mode
 
     def update(self) -> None:
         """Follow the node."""
-        mode = self._mode()
+        mode = self._wanted()
         self._gate.set(mode)
         for relay in tuple(self._relays):
             if mode is Mode.REFUSED:
@@ -59,7 +59,7 @@ class SshDoor:
             elif relay.cut != (mode is Mode.SILENT):
                 relay.set_cut(cut=mode is Mode.SILENT)
 
-    def _mode(self) -> Mode:
+    def _wanted(self) -> Mode:
         if not self._node.on:
             return Mode.REFUSED
         return Mode.OPEN if self._node.kernel.running(LAN) else Mode.SILENT

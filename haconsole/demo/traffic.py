@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 AVERAGED_S = 300.0
 _WAVE, _PERIOD_S = 0.15, 10.0
+_KEPT = 5000
+"""Times of real requests that are remembered."""
 
 
 def _flow(t: float) -> float:
@@ -35,6 +37,7 @@ class Traffic:
         self.start = start
         self._marks = [_Mark(start, 0.0, 0.0)]
         self._counted: list[float] = []
+        self._before = 0
 
     def set_rate(self, now: float, rate: float) -> None:
         """From `now` on `rate` requests a second come in the mean."""
@@ -44,13 +47,16 @@ class Traffic:
     def count(self, now: float) -> None:
         """One real request was answered."""
         self._counted.append(now)
+        if len(self._counted) > 2 * _KEPT:
+            self._before += _KEPT
+            del self._counted[:_KEPT]
 
     def total(self, now: float) -> float:
         """Requests up to `now`, which may lie a while back."""
         index = bisect_right(self._marks, now, key=lambda m: m.at)
         if now <= self.start:
             return 0.0
-        return self._marks[max(0, index - 1)].total_at(now) + bisect_right(self._counted, now)
+        return self._marks[max(0, index - 1)].total_at(now) + self._before + bisect_right(self._counted, now)
 
     def average(self, now: float) -> float:
         """Requests a second over the last five minutes, or since the start."""

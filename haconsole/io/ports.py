@@ -6,12 +6,14 @@ No implementation here, and nothing here imports one: the parts are put together
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from haconsole.model.events import ClientResult
 from haconsole.model.problems import Problem
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
+from haconsole.wire.pcap import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,14 @@ class Stream(Protocol):
     async def read(self) -> bytes:
         """The next block of standard output, at most 64 KiB; b"" at its end.
 
+        Raises: ProblemError (LINK_LOST) when the connection died.
+        """
+
+    async def read_errors(self) -> bytes:
+        """The next block of standard error, at most 64 KiB; b"" at its end.
+
+        Only of a stream that was started with `errors`; of others it is always at its end.
+        What is not fetched is kept to 64 KiB and never holds up standard output.
         Raises: ProblemError (LINK_LOST) when the connection died.
         """
 
@@ -58,8 +68,11 @@ class Connection(Protocol):
             PROTOCOL (the node refuses more sessions).
         """
 
-    async def stream(self, command: str) -> Stream:
-        """Start a long-lived command, one of six at most. Standard error is thrown away. Raises: as `run`."""
+    async def stream(self, command: str, *, errors: bool = False) -> Stream:
+        """Start a long-lived command, one of six at most. Raises: as `run`.
+
+        errors: keep standard error for `Stream.read_errors`; otherwise it is thrown away.
+        """
 
     async def exchange(self, host: str, port: int, request: bytes, *, limit: int, timeout_s: float) -> bytes:
         """Connect from the node to host:port, send, and return what came until the end.
@@ -82,6 +95,20 @@ class Connector(Protocol):
 
     async def close(self) -> None:
         """Drop what is shared between connections (jump hosts); never raises."""
+
+
+class Frames(Protocol):
+    """Frames off an interface of this machine."""
+
+    async def read(self) -> Sequence[Record]:
+        """The next frames, at least one. Raises: ProblemError (LINK_LOST): the interface is down or
+        gone; reading on waits for it."""
+
+    def lost(self) -> int:
+        """Frames that the kernel dropped because they were not fetched in time, up to now."""
+
+    def close(self) -> None:
+        """Stop listening."""
 
 
 class ClientProbe(Protocol):

@@ -18,8 +18,11 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def packet_document(at: float, packet: Packet) -> dict[str, object] | None:
-    """The JSON document of one packet; None for what has none (CARP)."""
+def packet_document(at: float, packet: Packet, heard_by: str | None = None) -> dict[str, object] | None:
+    """The JSON document of one packet; None for what has none (CARP).
+
+    heard_by: the node or interface that heard it; None: not known (a file).
+    """
     if isinstance(packet, Advert):
         return {
             "schema": "haconsole.advert/1",
@@ -38,11 +41,12 @@ def packet_document(at: float, packet: Packet) -> dict[str, object] | None:
             "checksum_ok": packet.checksum.ok,
             "checksum": packet.checksum.value,
             "problems": list(packet.problems),
+            "heard_by": heard_by,
         }
     if isinstance(packet, Announcement):
         return {
             "schema": "haconsole.garp/1", "time": stamp(at), "address": str(packet.address), "mac": packet.mac,
-            "source_mac": packet.source_mac, "vlan": packet.vlan,
+            "source_mac": packet.source_mac, "vlan": packet.vlan, "heard_by": heard_by,
         }  # fmt: skip
     return None
 
@@ -55,9 +59,10 @@ def _auth(advert: Advert) -> str | None:
     return _AUTH.get(advert.auth_type, str(advert.auth_type))
 
 
-def packet_line(at: float, packet: Packet, zone: tzinfo | None = None) -> str:
-    """One packet as a line for people."""
+def packet_line(at: float, packet: Packet, zone: tzinfo | None = None, heard_by: str | None = None) -> str:
+    """One packet as a line for people. `heard_by`: padded by the caller, so that columns stand."""
     when = datetime.fromtimestamp(at, UTC).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
+    when = when if heard_by is None else f"{when}  {heard_by}"
     match packet:
         case Advert():
             return f"{when}  {_advert(packet)}"

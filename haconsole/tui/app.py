@@ -57,6 +57,7 @@ class ConsoleApp(App[int]):
         Binding("y", "copy", "Copy the row", id="app.copy"),
         Binding("Y", "copy_all", "Copy the pane", id="app.copy_all"),
         Binding("t", "next_theme", "Next theme", id="app.theme"),
+        Binding("0", "back_to_clusters", "Clusters", id="app.clusters"),
         *(Binding(p.key, f"place('{p.id}')", p.title, id=f"app.place.{p.id}") for p in PLACES),
     ]
 
@@ -173,6 +174,18 @@ class ConsoleApp(App[int]):
             if isinstance(screen, ConsoleScreen):
                 screen.tick(now)
                 break
+
+    async def action_quit(self) -> None:
+        """Leave at once; what still runs is cancelled and not waited for."""
+        self.exit(0)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing are not there: neither active nor in the help."""
+        if action == "back_to_clusters":
+            return len(self.fleet.names) > 1
+        if action == "place":
+            return self.cluster is not None
+        return super().check_action(action, parameters)
 
     # --- where one is ---------------------------------------------------------
 

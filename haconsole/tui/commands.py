@@ -49,10 +49,10 @@ class ConsoleCommands(Provider):
             )
 
     async def search(self, query: str) -> Hits:
-        """What matches the words typed so far."""
+        """What matches the words typed so far. (`Matcher.highlight` would read titles as markup.)"""
         matcher = self.matcher(query)
         for command in self._commands():
             title = safe.text(command.title).plain
             score = matcher.match(title)
             if score > 0:
-                yield Hit(score, matcher.highlight(title), command.run, text=title, help=safe.text(command.what).plain)
+                yield Hit(score, safe.text(title), command.run, text=title, help=safe.text(command.what).plain)

@@ -1,7 +1,7 @@
 """The one door between text and Textual: nothing that came from data is ever read as markup.
 
-Everything that is drawn goes through `strip`, `content`, `PlainText` or `notify`; a test keeps
-`Static(`, `Label(` and `.notify(` out of the other modules.
+Everything that is drawn goes through `strip`, `content`, `text` or `notify`; a test keeps Textual's
+own text widgets and `.notify(` out of the other modules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from rich.style import Style
 from textual.app import App
 from textual.content import Content
 from textual.strip import Strip
-from textual.widgets import Static
 
 from haconsole.tui.printable import printable
 from haconsole.tui.view.text import Line, Tone, plain, width_of
@@ -54,17 +53,6 @@ def content(line: Line) -> Content:
 def text(value: str) -> Content:
     """A string as it is."""
     return Content(printable(value))
-
-
-class PlainText(Static):
-    """A line of text that is never markup."""
-
-    def __init__(self, value: str = "", *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
-        super().__init__(text(value), id=id, classes=classes, markup=False)
-
-    def say(self, line: Line) -> None:
-        """Show another line of the same size."""
-        self.update(content(line), layout=False)
 
 
 def notify(

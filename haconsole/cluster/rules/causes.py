@@ -14,6 +14,7 @@ from typing import Final
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.cluster.rules.common import key
 from haconsole.cluster.rules.instances import fault_reasons, script_command
+from haconsole.cluster.rules.redundancy import able
 from haconsole.model.findings import Finding
 from haconsole.model.spec import IpAddress
 
@@ -199,9 +200,10 @@ def _moving(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
 
 
 def _no_redundancy(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    vip = _vip(picture, finding) or (picture.vips[0] if picture.vips else None)
     for node in picture.nodes:
-        if node.name != finding.node:
-            yield from _no_master(node, None)
+        if vip is not None and not able(node, vip):
+            yield from _no_master(node, vip.address)
             yield from _no_service(node)
 
 

@@ -15,6 +15,9 @@ from haconsole.model.spec import IpAddress
 LASTING_S: Final = 3.0
 """Witnesses that disagree for less than this may just have been asked in the middle of a change (TRIAGE R76)."""
 
+FOREVER_S: Final = 1e10
+"""Three hundred years: a longer span is a mistake of some clock."""
+
 
 def key(id_: str, node: str = "", instance: str = "", vip: IpAddress | None = None) -> str:
     """The key of a finding, as `Finding.key` makes it."""
@@ -28,7 +31,9 @@ def listed(items: Iterable[object], word: str = "and") -> str:
 
 
 def span(seconds: float) -> str:
-    """`40 s`, `3 min`, `5 h`, `12 d`."""
+    """`40 s`, `3 min`, `5 h`, `12 d`; `?` for what no clock tells."""
+    if not abs(seconds) < FOREVER_S:
+        return "?"
     whole = max(0, int(seconds))
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if whole >= size:

@@ -62,7 +62,7 @@ def able(node: NodePicture, vip: VipPicture) -> bool | None:
 def no_redundancy(picture: ClusterPicture) -> Iterator[Finding]:
     """Only one node is left that can serve; VIPs with the same last node are one finding.
 
-    Means: the next failure is an outage.
+    Means: the next failure is an outage. It is no trouble of that node, so no node is named as its place.
     Can be wrong: a node that cannot be read may be well; then the summary says "is known to". A drained
     node counts as able: it takes over when the last one fails.
     """
@@ -91,7 +91,7 @@ def _finding(picture: ClusterPicture, node: NodePicture, vips: list[VipPicture])
     return Finding(
         id="no-redundancy",
         severity=Severity.WARNING,
-        node=node.name,
+        vip=vips[0].address if scope else None,
         summary=summary,
         evidence=tuple(_evidence(n, vips[0]) for n in others),
         remedy=f"mend {listed(n.name for n in others)}; until then leave {node.name} alone",

@@ -278,7 +278,8 @@ def two_masters(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
         severity=Severity.WARNING,
         instance=told[0][1].name,
         vip=vip.address,
-        summary=f"{listed(names)} are both master of {told[0][1].name} ({vip.address}): they do not hear each other",
+        summary=f"{listed(names)} are master of {told[0][1].name} ({vip.address}) at the same time: "
+        f"they do not hear each other",
         evidence=tuple(by_instance(n, i) for n, i in told),
         remedy=f"on each: {_capture(device)}. If only its own adverts are seen, firewall or switch drop the other's "
         f"(accept protocol vrrp to 224.0.0.0/8); if both are seen, compare VRID, VIP list, interval, password and "

@@ -153,10 +153,14 @@ class Collected(Life, asyncssh.SSHClientSession[bytes]):
 class Streamed(Life, asyncssh.SSHClientSession[bytes]):
     """A command that is read block by block; a slow reader slows the command, nothing is lost."""
 
-    def __init__(self, slot: Slot) -> None:
+    def __init__(self, slot: Slot, *, errors: bool = False) -> None:
+        """`errors`: keep stderr (64 KiB of what nobody fetched) for `take_errors`."""
         super().__init__(slot)
         self._buffer = bytearray()
+        self._errors = bytearray()
+        self._keep_errors = errors
         self._news = asyncio.Event()
+        self._errors_news = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
         self._paused = False
@@ -164,8 +168,13 @@ class Streamed(Life, asyncssh.SSHClientSession[bytes]):
         """The command has closed its output, or is gone."""
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
-        """A block of stdout; stderr is thrown away, unread it would block stdout."""
-        if datatype is not None or self.ending:
+        """A block of stdout; stderr is kept to its limit or thrown away, unread it would block stdout."""
+        if self.ending:
+            return
+        if datatype is not None:
+            if self._keep_errors:
+                self._errors += data[: _STDERR_KEPT - len(self._errors)]
+                self._errors_news.set()
             return
         self._buffer += data
         self._news.set()
@@ -175,16 +184,19 @@ class Streamed(Life, asyncssh.SSHClientSession[bytes]):
 
     def eof_received(self) -> bool:
         """True: our side stays open, the command may still read."""
-        self.at_end = True
-        self._news.set()
+        self._end_reached()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See `Life`."""
         super().connection_lost(exc)
+        self._end_reached()
+        self._writable.set()
+
+    def _end_reached(self) -> None:
         self.at_end = True
         self._news.set()
-        self._writable.set()
+        self._errors_news.set()
 
     def pause_writing(self) -> None:
         """The command does not read what we write."""
@@ -210,6 +222,15 @@ class Streamed(Life, asyncssh.SSHClientSession[bytes]):
         if self._paused and len(self._buffer) < _BLOCK:
             self._paused = False
             self._channel.resume_reading()
+        return block
+
+    async def take_errors(self) -> bytes:
+        """The next block of stderr; b"" at the end, and at once where it is not kept."""
+        while self._keep_errors and not self._errors and not self.at_end:
+            self._errors_news.clear()
+            await self._errors_news.wait()
+        block = bytes(self._errors)
+        self._errors.clear()
         return block
 
     async def put(self, data: bytes) -> None:

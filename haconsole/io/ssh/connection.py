@@ -71,13 +71,13 @@ class SshConnection:
             truncated=session.truncated,
         )
 
-    async def stream(self, command: str) -> SshStream:
+    async def stream(self, command: str, *, errors: bool = False) -> SshStream:
         """See `io.ports.Connection.stream`. More than six at once are refused (PROTOCOL)."""
         session: Streamed | None = None
         try:
             async with asyncio.timeout(_OPEN_S):
                 await self._streams.acquire()
-                session = Streamed(Slot(self._streams))
+                session = Streamed(Slot(self._streams), errors=errors)
                 await self._start(session, command)
         except TimeoutError:
             reason = "six streams are open already" if session is None else f"it was not started within {_OPEN_S:g} s"
@@ -204,6 +204,13 @@ class SshStream:
     async def read(self) -> bytes:
         """See `io.ports.Stream.read`."""
         block = await self._session.take()
+        if not block and self._connection.broke(self._session):
+            raise self._connection.lost_error()
+        return block
+
+    async def read_errors(self) -> bytes:
+        """See `io.ports.Stream.read_errors`."""
+        block = await self._session.take_errors()
         if not block and self._connection.broke(self._session):
             raise self._connection.lost_error()
         return block

@@ -45,8 +45,9 @@ class ConsoleScreen(Screen[None]):
         raise NotImplementedError
 
     def tick(self, now: float) -> None:
-        """Bring the screen up to date, once it is there."""
-        if self.is_mounted and self.size.width:
+        """Bring the screen up to date, while it is there: not before its widgets are, nor when they go."""
+        there = {child.id for child in self.children}
+        if self.is_mounted and self.size.width and {"head", "keys"} <= there:
             self.set_class(self.size.height < FLAT_BELOW, "-flat")
             self.look(now)
             self.query_one("#keys", Bar).show(key_line(self.console.places_here(), self.HINTS, self.size.width))

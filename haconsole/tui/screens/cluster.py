@@ -24,6 +24,10 @@ from haconsole.tui.widgets.lines import LinePane
 from haconsole.tui.widgets.toned import Bar
 
 
+class NodeStrip(HorizontalScroll, can_focus=False, inherit_bindings=False):
+    """The node columns; the one with the keys is scrolled into view."""
+
+
 class ClusterScreen(ConsoleScreen):
     """One cluster. Shows what its snapshot says, and nothing else."""
 
@@ -52,7 +56,7 @@ class ClusterScreen(ConsoleScreen):
     def compose(self) -> ComposeResult:
         yield self.head()
         yield LinePane(id="vips")
-        with HorizontalScroll(id="nodes", can_focus=False):
+        with NodeStrip(id="nodes"):
             for i, _ in enumerate(self.console.spec(self.cluster).nodes):
                 yield LinePane(id=f"node-{i}", classes="node" if i == 0 else "node -later")
         yield LinePane(id="findings")

@@ -7,8 +7,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from haconsole.cluster.conclude import Snapshot
 from haconsole.tui.screens.base import ConsoleScreen
-from haconsole.tui.view.clusters import cluster_list, ordered, tally
+from haconsole.tui.view.clusters import cluster_list, ordered, same, tally
 from haconsole.tui.view.header import header
 from haconsole.tui.view.keys import Hint
 from haconsole.tui.view.text import Tone, say
@@ -32,6 +33,7 @@ class ClustersScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self._words = ""
+        self._looked: tuple[list[tuple[str, Snapshot | None]], int, str] | None = None
 
     def compose(self) -> ComposeResult:
         yield self.head()
@@ -44,6 +46,13 @@ class ClustersScreen(ConsoleScreen):
         standing = self.console.standing(now, read_only=False)
         head = header(f"{len(clusters)} clusters", tally(s for _, s in clusters), standing, self.size.width)
         self.query_one("#head", Bar).show(head)
+        looked = (clusters, self.size.width, self._words)
+        if self._looked is not None and same(clusters, self._looked[0]) and looked[1:] == self._looked[1:]:
+            return
+        self._looked = looked
+        self._show_list(clusters)
+
+    def _show_list(self, clusters: list[tuple[str, Snapshot | None]]) -> None:
         chosen = ordered(clusters, self._words)
         shown = cluster_list(chosen, self.size.width - (2 if self.has_class("-flat") else 4))
         pane = self.query_one("#list", LinePane)

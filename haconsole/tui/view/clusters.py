@@ -29,6 +29,11 @@ def ordered(clusters: Iterable[tuple[str, Snapshot | None]], words: str = "") ->
     return sorted(kept, key=lambda pair: (-level_of(pair[1]), pair[0]))
 
 
+def same(one: Sequence[tuple[str, Snapshot | None]], other: Sequence[tuple[str, Snapshot | None]]) -> bool:
+    """The very same snapshots: nothing to draw anew."""
+    return len(one) == len(other) and all(a[1] is b[1] for a, b in zip(one, other, strict=True))
+
+
 def _haystack(name: str, snapshot: Snapshot | None) -> str:
     if snapshot is None:
         return name.casefold()

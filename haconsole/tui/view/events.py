@@ -10,7 +10,7 @@ from typing import Final, overload
 from haconsole.model.state import Occurrence
 from haconsole.tui.view import times
 from haconsole.tui.view.details import fact, nothing
-from haconsole.tui.view.text import Kind, Line, Row, Span, Target, Tone, blank, middle, pad, say
+from haconsole.tui.view.text import KeyedRows, Kind, Line, Row, Span, Target, Tone, blank, middle, pad, say
 from haconsole.tui.view.times import Times
 
 _WORDS: Final = re.compile(r"\b(MASTER|BACKUP|FAULT|INIT|does not serve|serves|failed|down|no carrier)\b")
@@ -41,7 +41,7 @@ class Filter:
         return log if not self.text.strip() else [o for o in log if self.passes(o)]
 
 
-class EventRows(Sequence[Row]):
+class EventRows(KeyedRows):
     """Rows of a log, oldest first; each is built when it is asked for."""
 
     def __init__(self, log: Sequence[Occurrence], now: float, names: Mapping[str, str], width: int, zone: Times):
@@ -62,6 +62,9 @@ class EventRows(Sequence[Row]):
         if isinstance(index, slice):
             return [self._row(o) for o in self.log[index]]
         return self._row(self.log[index])
+
+    def index_of(self, key: str) -> int | None:
+        return next((i for i, said in enumerate(self.log) if key_of(said) == key), None)
 
     def _row(self, said: Occurrence) -> Row:
         origin = middle(self._names.get(said.origin, said.origin), self._origin)

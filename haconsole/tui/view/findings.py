@@ -38,7 +38,7 @@ def verdict_line(snapshot: Snapshot) -> Line:
 def finding_rows(snapshot: Snapshot, width: int) -> tuple[Row, ...]:
     """One row a finding; one row that says so when there is none."""
     if not snapshot.findings:
-        return (_none(snapshot),)
+        return (_none(snapshot, width),)
     depths = _depths(snapshot.findings)
     return tuple(_row(f, depths[f.key], snapshot.picture.at, width) for f in snapshot.findings)
 
@@ -71,14 +71,16 @@ def since_of(finding: Finding) -> float | None:
     return min((e.at for e in finding.evidence if e.at is not None), default=None)
 
 
-def _none(snapshot: Snapshot) -> Row:
+def _none(snapshot: Snapshot, width: int) -> Row:
     level = levels.of_verdict(snapshot.verdict)
     if snapshot.verdict is Verdict.OK:
-        return Row("finding/none", (sign(level), say(" nothing found: every VIP is held and serves")), level)
+        return Row(
+            "finding/none", crop((sign(level), say(" nothing found: every VIP is held and serves")), width), level
+        )
     busy = any(levels.of_node(n, snapshot) is Level.BUSY for n in snapshot.picture.nodes)
     level = Level.BUSY if busy else level
     text = " looking: not everything has been read yet" if busy else " not enough is known to say that all is well"
-    return Row("finding/none", (sign(level), say(text, level.tone)), level)
+    return Row("finding/none", crop((sign(level), say(text, level.tone)), width), level)
 
 
 def copy_of(finding: Finding) -> str:

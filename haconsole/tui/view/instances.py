@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.instances import InstancePicture
@@ -13,7 +12,7 @@ from haconsole.model.readings import StateSource, VrrpState
 from haconsole.model.spec import IpAddress
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.table import Column, Table
-from haconsole.tui.view.text import Kind, Level, Line, Row, Target, Tone, join, say, sign, spread, width_of
+from haconsole.tui.view.text import Kind, Level, Line, Row, Target, Tone, crop, join, say, sign, spread, width_of
 
 _STATE_TONES = {
     VrrpState.MASTER: Tone.STRONG,
@@ -30,11 +29,15 @@ _STATE_LEVELS = {
 
 
 def short_addresses(addresses: Sequence[IpAddress]) -> dict[object, str]:
-    """VIPs as they are called within a cluster: `.101` where all share their first three octets."""
-    heads = {str(a).rsplit(".", 1)[0] if isinstance(a, IPv4Address) else None for a in addresses}
-    if len(heads) == 1 and None not in heads:
-        return {a: "." + str(a).rsplit(".", 1)[1] for a in addresses}
-    return {a: str(a) for a in addresses}
+    """VIPs as they are called within a cluster: `.101`, `…:101` where all of a family share the rest."""
+    short: dict[object, str] = {}
+    for separator, mark in ((".", "."), (":", "…:")):
+        family = [a for a in addresses if separator in str(a)]
+        heads = {str(a).rpartition(separator)[0] for a in family}
+        for address in family:
+            tail = str(address).rpartition(separator)[2]
+            short[address] = f"{mark}{tail}" if len(heads) == 1 and tail else str(address)
+    return short
 
 
 def instance_rows(node: NodePicture, snapshot: Snapshot, width: int, *, wide: bool) -> Iterator[Row]:
@@ -43,10 +46,10 @@ def instance_rows(node: NodePicture, snapshot: Snapshot, width: int, *, wide: bo
         failed = Subject.DAEMON in node.failed or Subject.CONFIG in node.failed
         level = Level.UNKNOWN if failed else Level.BUSY
         why = "VRRP instances cannot be read" if failed else "VRRP instances not read yet"
-        yield _row(node, "instances", (say(" "), sign(level), say(f" {why}", level.tone)), level)
+        yield _row(node, "instances", (say(" "), sign(level), say(f" {why}", level.tone)), level, width)
         return
     if not node.instances:
-        yield _row(node, "instances", (say(" "), sign(Level.UNKNOWN), say(" no VRRP instance")), Level.UNKNOWN)
+        yield _row(node, "instances", (say(" "), sign(Level.UNKNOWN), say(" no VRRP instance")), Level.UNKNOWN, width)
         return
     cells = [_cells(i, node, snapshot, wide=wide) for i in node.instances]
     columns = (
@@ -61,7 +64,7 @@ def instance_rows(node: NodePicture, snapshot: Snapshot, width: int, *, wide: bo
         line: Line = _trimmed((say(" "), *table.line(n)))
         if since and width_of(line) + 2 + width_of(since) <= width:
             line = spread(line, since, width)
-        yield _row(node, f"instance/{instance.name}", line, instance_level(instance, node))
+        yield _row(node, f"instance/{instance.name}", line, instance_level(instance, node), width)
 
 
 def _trimmed(line: Line) -> Line:
@@ -72,8 +75,8 @@ def _trimmed(line: Line) -> Line:
     return line[:end]
 
 
-def _row(node: NodePicture, key: str, line: Line, level: Level) -> Row:
-    return Row(f"node/{node.name}/{key}", line, level, "", Target(Kind.NODE, node.name))
+def _row(node: NodePicture, key: str, line: Line, level: Level, width: int) -> Row:
+    return Row(f"node/{node.name}/{key}", crop(line, width), level, "", Target(Kind.NODE, node.name))
 
 
 def _cells(instance: InstancePicture, node: NodePicture, snapshot: Snapshot, *, wide: bool) -> list[Line]:

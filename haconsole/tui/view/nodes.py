@@ -58,7 +58,7 @@ def node_column(
     level = _level(node, snapshot, rows)
     if worst_first and node.readable:
         rows.sort(key=lambda r: -r.level if r.level > Level.INFO else 0)
-    return NodeColumn(node.name, _title(node, level, width, place), tuple(rows), level)
+    return NodeColumn(node.name, _title(node, level, width - 1, place), tuple(rows), level)
 
 
 def node_level(node: NodePicture, snapshot: Snapshot) -> Level:

@@ -6,6 +6,7 @@ theme's. Widths are terminal cells. Everything here is a value or a function of 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
@@ -117,6 +118,14 @@ class Row:
     @property
     def copied(self) -> str:
         return self.copy or plain(self.line).strip()
+
+
+class KeyedRows(Sequence[Row]):
+    """Rows that are made when they are looked at, and can tell where a key is without making them."""
+
+    @abstractmethod
+    def index_of(self, key: str) -> int | None:
+        """The index of the row with this key; None: there is none."""
 
 
 def say(text: object, tone: Tone = Tone.PLAIN, action: str | None = None) -> Span:

@@ -11,7 +11,21 @@ from haconsole.cluster.picture import VipPicture
 from haconsole.model.events import ClientProbed
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.table import Column, Table
-from haconsole.tui.view.text import Kind, Level, Line, Row, Span, Target, Tone, join, say, short_names, sign, width_of
+from haconsole.tui.view.text import (
+    Kind,
+    Level,
+    Line,
+    Row,
+    Span,
+    Target,
+    Tone,
+    crop,
+    join,
+    say,
+    short_names,
+    sign,
+    width_of,
+)
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _STEPS_S: Final = (0.005, 0.010, 0.020, 0.050, 0.100, 0.200, 0.500)
@@ -63,7 +77,7 @@ def vip_strip(snapshot: Snapshot, width: int, *, worst_first: bool = False) -> V
         )
         for i, (level, vip) in enumerate(graded)
     )
-    return VipStrip(table.heading(), rows or (_none_yet(snapshot),))
+    return VipStrip(table.heading(), rows or (_none_yet(snapshot, width),))
 
 
 def _columns(width: int, nodes: int) -> Sequence[Column]:
@@ -195,8 +209,8 @@ def _since(vip: VipPicture, now: float) -> Line:
     return (say(times.span(now - vip.since)),)
 
 
-def _none_yet(snapshot: Snapshot) -> Row:
+def _none_yet(snapshot: Snapshot, width: int) -> Row:
     why = "no VIP is known yet: none is configured, and no node has told of one"
     busy = any(levels.of_node(n, snapshot) is Level.BUSY for n in snapshot.picture.nodes)
     level = Level.BUSY if busy else Level.UNKNOWN
-    return Row("vip/none", (sign(level), say(f" {why}", level.tone)), level)
+    return Row("vip/none", crop((sign(level), say(f" {why}", level.tone)), width), level)

@@ -14,7 +14,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from haconsole.tui import safe
-from haconsole.tui.view.text import Line, Row, crop
+from haconsole.tui.view.text import KeyedRows, Line, Row, crop
 from haconsole.tui.widgets.toned import Toned
 
 
@@ -77,37 +77,36 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
 
     def show(self, rows: Sequence[Row], heading: Line = ()) -> None:
         """Show these rows; the cursor stays on the row it was on, as long as that is there."""
-        at_end = self.follow and self.cursor >= len(self._rows) - 1
-        grown = len(rows) != len(self._rows) or bool(heading) != bool(self._heading)
+        follows = self.follow and self.cursor >= len(self._rows) - 1
+        at_bottom = self.scroll_offset.y >= self.max_scroll_y
         if heading != self._heading:
             self._heading = heading
             self.refresh(Region(0, 0, self._room, 1))
         self._rows = rows
-        if grown:
-            self.virtual_size = Size(0, len(rows) + self._top)
-        self._place(at_end=at_end)
+        self.virtual_size = Size(0, len(rows) + self._top)
+        if follows:
+            self._move_to(len(rows) - 1, scroll=at_bottom)  # who scrolled back to read is left where he is
+        else:
+            self._keep_place()
         for index in self._visible():
             if self._drawn.get(index) != rows[index]:
                 self.refresh_row(index)
 
-    def _place(self, *, at_end: bool) -> None:
-        """Put the cursor where it belongs after the rows changed."""
-        last = max(0, len(self._rows) - 1)
-        if at_end or not self._touched:
-            self._move_to(last if self.follow else 0)
-        elif not (self.cursor <= last and self._rows and self._rows[self.cursor].key == self._key):
+    def _keep_place(self) -> None:
+        """After the rows changed: the cursor stays on its row, or at the top where nobody moved it."""
+        if not self._touched:
+            self._move_to(0, scroll=False)
+            return
+        row = self.row
+        if row is None or row.key != self._key:
             found = self._find(self._key)
-            moved = found is not None and found != self.cursor
-            self._move_to(min(self.cursor, last) if found is None else found, scroll=moved and self.has_focus)
+            self._move_to(self.cursor if found is None else found, scroll=self.has_focus)
 
     def _find(self, key: str) -> int | None:
-        """Where the row with this key is; near the cursor first, because logs only shift."""
-        if not key:
-            return None
-        for index in range(min(self.cursor, len(self._rows) - 1), -1, -1):
-            if self._rows[index].key == key:
-                return index
-        return next((i for i in range(self.cursor + 1, len(self._rows)) if self._rows[i].key == key), None)
+        """Where the row with this key is."""
+        if isinstance(self._rows, KeyedRows):
+            return self._rows.index_of(key)
+        return next((i for i, row in enumerate(self._rows) if row.key == key), None)
 
     @property
     def _room(self) -> int:
@@ -201,7 +200,6 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh_row(self.cursor)
 
     def on_resize(self, _event: events.Resize) -> None:
-        self._drawn.clear()
         if self.follow and self.cursor >= len(self._rows) - 1:
             self._scroll_into_view(self.cursor)
 

@@ -36,13 +36,8 @@ class Toned(Widget):
 
     def draw(self, line: Line, width: int, *, cursor: bool = False) -> Strip:
         """The line, exactly `width` cells wide."""
-        styles = self._tone_styles()
-        fill = self.rich_style
-        mark = self.get_component_rich_style(CURSOR, partial=True) if cursor else None
-        strip = safe.strip(line, styles.__getitem__).crop_extend(0, width, fill)
-        if mark is None:
-            return strip
-        return strip.apply_style(mark) if mark.bgcolor is None else _over(strip, mark)
+        strip = safe.strip(line, self._tone_styles().__getitem__).crop_extend(0, width, self.rich_style)
+        return _over(strip, self.get_component_rich_style(CURSOR, partial=True)) if cursor else strip
 
 
 def _over(strip: Strip, mark: Style) -> Strip:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from .configurations import ARTICLE, KEEPALIVED_CONF, LOSSLESS, SQUID_CONF, SUDOERS, Variant, keepalived_conf
@@ -19,7 +19,7 @@ from .plan import IPV6_VIP
 from .processes import send, status_field
 from .shell import LabError, until
 
-_VRRP = ("-p", "112", "-j", "DROP")
+_VRRP = ("-p", "112")
 
 
 # -- links and cables ----------------------------------------------------------------------------------------------
@@ -160,24 +160,26 @@ def keepalived_killed(node: Node) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def packets_dropped(nodes: Sequence[Node], *match: str) -> Iterator[None]:
-    """An iptables rule in INPUT of these nodes (IPv4 and IPv6), as in `packets_dropped([n], "-p", "tcp", "-j", "DROP")`."""
+def packets_dropped(
+    nodes: Iterable[Node], *match: str, programs: Sequence[str] = ("iptables", "ip6tables")
+) -> Iterator[None]:
+    """A rule in INPUT of these nodes that drops what matches, as in `packets_dropped([n], "-p", "tcp")`."""
     with contextlib.ExitStack() as stack:
         for node in nodes:
-            for program in ("iptables", "ip6tables"):
-                node.exec(program, "-w", "-I", "INPUT", *match)
-                stack.callback(node.exec, program, "-w", "-D", "INPUT", *match, check=False)
+            for program in programs:
+                node.exec(program, "-w", "-I", "INPUT", *match, "-j", "DROP")
+                stack.callback(node.exec, program, "-w", "-D", "INPUT", *match, "-j", "DROP", check=False)
         yield
 
 
 def vrrp_dropped(lab: Lab, *only: Node) -> contextlib.AbstractContextManager[None]:
     """No node (or none of these) hears VRRP: with both deaf, both become MASTER."""
-    return packets_dropped(only or tuple(lab.nodes.values()), *_VRRP)
+    return packets_dropped(only or lab.nodes.values(), *_VRRP)
 
 
 def ssh_blackholed(node: Node) -> contextlib.AbstractContextManager[None]:
     """Packets to the SSH port vanish: a connection attempt gets no answer at all."""
-    return packets_dropped([node], "-p", "tcp", "--dport", "22", "-j", "DROP")
+    return packets_dropped([node], "-p", "tcp", "--dport", "22")
 
 
 def ssh_refused(node: Node) -> contextlib.AbstractContextManager[None]:

@@ -14,6 +14,7 @@ from .plan import LAN_PREFIX, LAN_PREFIX6, ORIGIN_ADDRESS, PUBLIC_PREFIX, VIPS, 
 from .processes import send, status_field
 
 _UNITS = ("ssh", "rsyslog", "squid", "keepalived")
+_CONFIGURATIONS = {"ssh": conf.SSHD_CONF, "squid": conf.SQUID_CONF, "keepalived": conf.KEEPALIVED_CONF}
 _DEFAULTS = {"net.ipv4.ip_nonlocal_bind": "0", "net.ipv4.ip_forward": "0"}
 _POLICIES = {"-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT"}
 
@@ -38,10 +39,10 @@ def heal_node(node: Node, nodes: Sequence[NodePlan]) -> list[str]:
         *_parameters(node),
         *_left_by_the_console(node),
     ]
-    stale = _overrides(node)
+    overridden = _overrides(node)
     changed = _files(node, nodes)
-    mends += [f"{path} restored" for path in changed] + stale
-    mends += _units(node, set(changed), everything=bool(stale))
+    mends += [f"{path} removed" for path in overridden] + [f"{path} restored" for path in changed]
+    mends += _units(node, set(changed), set(overridden.values()))
     return [f"{node.name}: {mend}" for mend in mends]
 
 
@@ -157,26 +158,23 @@ def _files(node: Node, nodes: Sequence[NodePlan]) -> list[str]:
     return changed
 
 
-def _overrides(node: Node) -> list[str]:
-    folders = "/etc/systemd/system /run/systemd/system /etc/systemd/system.control /run/systemd/system.control"
-    words = " ".join(f"{folder}/{unit}.service.d" for folder in folders.split() for unit in _UNITS)
-    masks = " ".join(f"{folder}/{unit}.service" for folder in folders.split() for unit in _UNITS)
-    found = node.sh(f"ls -d {words} {masks} 2>/dev/null || true").split()
-    if not found:
-        return []
-    node.exec("rm", "-rf", *found)
-    node.systemctl("daemon-reload")
-    return [f"{path} removed" for path in found]
+def _overrides(node: Node) -> dict[str, str]:
+    """Remove what was laid over the units' own files (masks, drop-ins); returns path → unit."""
+    folders = [f"{top}/systemd/{kind}" for top in ("/etc", "/run") for kind in ("system", "system.control")]
+    paths = {f"{d}/{unit}.service{end}": unit for d in folders for unit in _UNITS for end in ("", ".d")}
+    listed = node.exec("ls", "-d", "--", *paths, check=False).stdout.split()
+    if listed:
+        node.exec("rm", "-rf", "--", *listed)
+        node.systemctl("daemon-reload")
+    return {path: paths[path] for path in listed}
 
 
-def _units(node: Node, changed: set[str], *, everything: bool) -> list[str]:
+def _units(node: Node, changed: set[str], overridden: set[str]) -> list[str]:
     mends = []
-    restart = {
-        "rsyslog": False,
-        "ssh": conf.SSHD_CONF in changed,
-        "squid": conf.SQUID_CONF in changed,
-        "keepalived": conf.KEEPALIVED_CONF in changed or _keepalived_is_odd(node) or _lacks_its_vip(node),
-    }
+    restart = set(overridden)
+    restart |= {unit for unit, path in _CONFIGURATIONS.items() if path in changed}
+    if _keepalived_is_odd(node) or _lacks_its_vip(node):
+        restart.add("keepalived")
     enabled = node.systemctl("is-enabled", *_UNITS, check=False).splitlines()
     for unit, state in zip(_UNITS, enabled, strict=True):
         if state != "enabled":
@@ -184,13 +182,21 @@ def _units(node: Node, changed: set[str], *, everything: bool) -> list[str]:
             mends.append(f"{unit} enabled")
     active = node.systemctl("is-active", *_UNITS, check=False).splitlines()
     for unit, state in zip(_UNITS, active, strict=True):
-        if state != "active" or restart[unit] or everything:
+        if state != "active" or unit in restart:
+            if unit == "squid":
+                _kill_squid(node)
+                restart.add("keepalived")  # its check may have failed meanwhile: a fresh start asks at once
             node.restart(unit)
             mends.append(f"{unit} {'restarted' if state == 'active' else 'started'}")
-            restart["keepalived"] |= unit == "squid"  # its check may have failed meanwhile: a fresh start asks at once
     # systemd counts starts: tests that come next may start and stop as they like
     node.systemctl("reset-failed", check=False)
     return mends
+
+
+def _kill_squid(node: Node) -> None:
+    """End squid at once: its own way takes seconds."""
+    send(node.pids_named("squid"), signal.SIGKILL)
+    node.exec("rm", "-f", "/run/squid.pid")
 
 
 def _lacks_its_vip(node: Node) -> bool:

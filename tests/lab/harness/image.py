@@ -50,6 +50,9 @@ chown -R ops: /home/ops/.ssh; chown -R plain: /home/plain/.ssh
 sed -i '/imklog/d' /etc/rsyslog.conf
 touch /etc/default/locale
 mkdir -p /var/log/journal
+# keepalived's first check would now and then come before squid is there, and the pair would start in FAULT for 3 s
+mkdir -p /usr/lib/systemd/system/squid.service.d
+printf '[Unit]\\nBefore=keepalived.service\\n' > /usr/lib/systemd/system/squid.service.d/lab.conf
 cat > {configurations.SQUID_CONF} <<'END'
 {configurations.SQUID}END
 cat > {configurations.SUDOERS} <<'END'
@@ -84,20 +87,20 @@ def ensure_image(suite: str) -> Path:
     if target.is_dir():
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _builder_lock(target.with_name(target.name + ".lock")):
+    with _builder_lock(target.with_name(target.name + ".lock")) as lock_fd:
         if not target.is_dir():
-            _build(suite, target)
+            _build(suite, target, lock_fd)
     return target
 
 
 @contextlib.contextmanager
-def _builder_lock(path: Path) -> Iterator[None]:
+def _builder_lock(path: Path) -> Iterator[int]:
     with path.open("w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield lock.fileno()
 
 
-def _build(suite: str, target: Path) -> None:
+def _build(suite: str, target: Path, lock_fd: int) -> None:
     unfinished = target.with_name(target.name + ".tmp")
     remove_tree(unfinished)
     mirror = debian_mirror()
@@ -107,7 +110,8 @@ def _build(suite: str, target: Path) -> None:
     problems: list[str] = []
     for argv in attempts:
         try:
-            command(argv, timeout=1200.0)
+            # the builder holds the lock as well: it may outlive a killed owner, and nobody may build beside it
+            command(argv, timeout=1200.0, pass_fds=[lock_fd])
             command(["chroot", str(unfinished), "/bin/sh", "-s"], stdin=_customize(suite), timeout=120.0)
         except LabError as problem:
             problems.append(str(problem)[-3000:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -30,8 +31,9 @@ from .shell import LabError, command, until
 from .staging import make_client_key, stage_node
 
 BOOT_DEADLINE_S = 60.0
-_PATIENCE_S = 4.5
+_PATIENCE_S = 3.0
 _STABLE_S = 0.4
+_log = logging.getLogger("lab")
 T = TypeVar("T")
 
 
@@ -53,6 +55,7 @@ class Lab:
         self.nodes: dict[str, Node] = {}
         self.origin_url = ORIGIN_URL
         self._run: Run | None = None
+        self._owner = os.getpid()
         self._origin: subprocess.Popen[bytes] | None = None
         self._popens: list[subprocess.Popen[Any]] = []
 
@@ -135,7 +138,7 @@ class Lab:
     def down(self) -> None:
         """End and remove everything of this lab. Harmless when there is nothing."""
         run, self._run = self._run, None
-        if run is None:
+        if run is None or self._owner != os.getpid():
             return
         with _signals_held():
             run.remove()
@@ -311,6 +314,8 @@ class Lab:
 
     def heal(self, timeout: float = 30.0) -> list[str]:
         """Bring everything back to the article's healthy pair, mending only what differs; says what was mended."""
+        # after a second master the operator may still know the wrong hardware address
+        self.network.ip(self.operator_namespace, "neigh flush dev eth0")
         mended = [f"{plug}: cable plugged in" for plug in heal.plug_in(self.network)]
         for repairs in self.each_node(lambda node: heal.heal_node(node, self.network.nodes)):
             mended += repairs
@@ -320,6 +325,8 @@ class Lab:
             mended.append(f"keepalived started afresh on every node: {late}")
             self.each_node(heal.start_afresh)
             self.wait_converged(timeout, stable_s=_STABLE_S)
+        for mend in mended:
+            _log.info("%s", mend)
         return mended
 
 

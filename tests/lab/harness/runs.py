@@ -86,7 +86,7 @@ def remove_leftovers(*, kept: bool = False) -> list[str]:
     with _registry():
         for run_id in run_ids():
             if owner_of(run_id) is None and (kept or not is_kept(run_id)):
-                remove_run(run_id)
+                _remove(run_id)
                 removed.append(run_id)
     return removed
 
@@ -103,14 +103,18 @@ def stop_live_runs(deadline_s: float = 20.0) -> list[str]:
         start = time.monotonic()
         while (BASE / run_id).exists() and owner_of(run_id) is not None and time.monotonic() - start < deadline_s:
             time.sleep(0.1)
-        if (BASE / run_id).exists() or existing_namespaces(f"hac{run_id}-"):
-            remove_run(run_id)
+        remove_run(run_id)
         stopped.append(run_id)
     return stopped
 
 
 def remove_run(run_id: str) -> None:
     """Remove everything of a run: processes, then namespaces and control groups, then its folder."""
+    with _registry():
+        _remove(run_id)
+
+
+def _remove(run_id: str) -> None:
     if not run_id.isalnum():
         raise LabError(f"not the name of a run: {run_id!r}")
     namespaces = existing_namespaces(f"hac{run_id}-")

@@ -26,6 +26,7 @@ def command(
     stdin: str | None = None,
     env: Mapping[str, str] | None = None,
     cwd: str | Path | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Run a program in a session of its own; at the time limit its whole process group is killed."""
     with subprocess.Popen(
@@ -38,6 +39,7 @@ def command(
         text=True,
         errors="replace",
         start_new_session=True,
+        pass_fds=pass_fds,
     ) as process:
         try:
             out, err = process.communicate(stdin, timeout=timeout)

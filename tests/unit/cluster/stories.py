@@ -58,7 +58,10 @@ INTERFACES = ("eth0", "eth1", "wg0")
 WITH_PREFIX = tuple(ip_interface(x) for x in ("192.168.2.101/24", "192.168.2.102/32", "fd00::101/64", "10.0.0.1/8"))
 NUMBERS = (None, -300, -1, 0, 1, 54, 100, 255, 10**9)
 SECONDS = (None, 0.0, 1e6, T0 - 5.0, T0, T0 + 30.0, -1e300, 1e300, float("inf"), float("nan"))
+PAUSES = (0.0, 0.01, 0.05, 0.2, 0.5) * 6 + (2.0, 2.0, 8.0, 30.0)
 MAYBE = (True, False, None)
+BOTH = (True, False)
+MOSTLY = (True, True, False)
 CONFIGS = (b.config(ONE), b.config(TWO), b.config(ONE, "vrrp_instance {\n}\n"), b.config(ONE, "x"))
 LINES = (
     *TEXTS,
@@ -87,7 +90,7 @@ class Teller:
         return Address(interface=self.pick(*INTERFACES), address=self.pick(*WITH_PREFIX), label=self.pick(None, *TEXTS))
 
     def link(self) -> Link:
-        return Link(name=self.pick(*INTERFACES), up=self.pick(True, False), carrier=self.pick(True, False))
+        return Link(name=self.pick(*INTERFACES), up=self.pick(*BOTH), carrier=self.pick(*BOTH))
 
     def kernel(self) -> KernelReading:
         return KernelReading(links={x.name: x for x in self.some(self.link, 3)}, addresses=self.some(self.address, 4))
@@ -96,7 +99,7 @@ class Teller:
         state = self.pick("active", "active", "inactive", "failed", "activating")
         return UnitReading(
             name=name,
-            loaded=self.pick(True, True, False),
+            loaded=self.pick(*MOSTLY),
             active=state == "active",
             active_state=state,
             sub_state=self.pick(*TEXTS),
@@ -175,7 +178,7 @@ class Teller:
 
     def result(self) -> ClientResult:
         return ClientResult(
-            ok=self.pick(True, True, False),
+            ok=self.pick(*MOSTLY),
             checked=self.pick("http", "tcp"),
             status=self.pick(None, 200, 403, 404, 407, 503),
             latency_s=self.pick(*SECONDS),
@@ -186,14 +189,14 @@ class Teller:
 
     def event(self) -> Event:
         pick = self.pick
-        self.now += pick(0.0, 0.0, 0.01, 0.5, 2.0, 8.0, 30.0)
+        self.now += pick(*PAUSES)
         node, at = pick(ONE, TWO, ONE, TWO, "stranger"), self.now
-        line = b.log_line(pick(*LINES), pick(*SECONDS), trusted=pick(True, True, False))
+        line = b.log_line(pick(*LINES), pick(*SECONDS), trusted=pick(*MOSTLY))
         return pick(
             lambda: LinkPhase(
                 node=node,
                 at=at,
-                phase=pick(*Phase, Phase.CONNECTED),
+                phase=pick(*Phase, *[Phase.CONNECTED] * 8),
                 problem=pick(None, self.problem()),
                 retry_at=pick(None, at),
             ),
@@ -205,8 +208,8 @@ class Teller:
             lambda: NodeRead(node=node, at=at, source="x", reading=self.reading()),
             lambda: ReadFailed(node=node, at=at, subject=pick(*Subject), problem=self.problem()),
             lambda: KernelEvent(node=node, at=at, change=self.change()),
-            lambda: LogHeard(node=node, at=at, line=line, backlog=pick(True, False)),
-            lambda: ClientProbed(vip=pick(V1, V2, V6), at=at, result=self.result()),
+            lambda: LogHeard(node=node, at=at, line=line, backlog=pick(*BOTH)),
+            lambda: ClientProbed(vip=pick(V1, V2, V1, V2, V1, V2, V6), at=at, result=self.result()),
         )()
 
 

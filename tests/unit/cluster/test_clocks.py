@@ -77,6 +77,10 @@ def test_a_line_is_never_later_than_its_arrival() -> None:
     assert clocks.console_time(known(0.0, 0.01), line(99.0), 50.0)[0] == 50.0
 
 
+def test_a_time_that_is_no_number_is_replaced_by_the_arrival() -> None:
+    assert clocks.console_time(known(0.0, 0.01), line(float("nan")), 50.0)[0] == 50.0
+
+
 def test_node_times_without_a_measured_clock_are_unknown() -> None:
     assert clocks.to_console(None, 5.0) is None
     assert clocks.to_console(known(2.0, 0.1), None) is None

@@ -267,7 +267,7 @@ def test_only_one_node_can_serve(why: object) -> None:
     play = why(healthy())  # type: ignore[operator]
     found = play.one("no-redundancy")
     assert found.summary == "no redundancy: only proxy-serv02 can serve, the next failure is an outage"
-    assert (found.severity, found.node) == (Severity.WARNING, TWO)
+    assert (found.severity, found.node, found.vip) == (Severity.WARNING, None, None)
     assert found.follows_from is not None and f"/{ONE}/" in found.follows_from
 
 
@@ -283,6 +283,7 @@ def test_a_node_that_cannot_be_read_is_not_proven_to_be_unable() -> None:
 def test_redundancy_for_one_vip_only() -> None:
     half = daemon(instance("proxy_ip1", MASTER, 255), instance("proxy_ip2", FAULT))
     found = healthy().read(ONE, half).one("no-redundancy")
+    assert (found.vip, found.follows_from) == (V2, f"instance-fault/{ONE}/proxy_ip2/")
     assert found.summary == (
         "no redundancy for 192.168.2.102: only proxy-serv02 can serve, the next failure is an outage"
     )

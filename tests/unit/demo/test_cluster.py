@@ -13,7 +13,8 @@ import pytest
 from haconsole.catalogue import read, script
 from haconsole.catalogue.command import Names
 from haconsole.demo.cluster import DemoCluster
-from haconsole.demo.plan import Happening, What
+from haconsole.demo.gate import Mode
+from haconsole.demo.plan import What
 from haconsole.demo.scenarios import ONE, SCENARIOS, TWO
 from haconsole.io.probe import HttpProbe
 from haconsole.io.ssh import SshConnector
@@ -46,11 +47,6 @@ async def client(node: NodeSpec) -> AsyncIterator[asyncssh.SSHClientConnection]:
         await connection.wait_closed()
 
 
-def befall(demo: DemoCluster, node: str, what: What, arg: str = "") -> None:
-    demo.running[0].now()
-    demo.sim.nodes[node].befall(Happening(at_s=0, node=node, what=what, arg=arg))
-
-
 async def test_a_batch_over_a_plain_client() -> None:
     specs = [read.ADDRESSES, read.KEEPALIVED_DUMP, read.SQUID_CHECK]
     async with DemoCluster() as demo, client(demo.spec.node(ONE)) as connection:
@@ -66,7 +62,7 @@ async def test_a_batch_over_a_plain_client() -> None:
 
 async def test_a_batch_without_its_marker_ends_with_9() -> None:
     async with DemoCluster() as demo, client(demo.spec.node(ONE)) as connection:
-        done = await connection.run(script.batch([read.UID], NAMES, Rights.ROOT), input="")
+        done = await connection.run(script.batch([read.UID], NAMES, Rights.ROOT), stdin=asyncssh.DEVNULL)
     assert (done.exit_status, done.stdout) == (9, "")
 
 
@@ -98,7 +94,7 @@ async def test_the_collector_tells_what_happens_at_once() -> None:
         process.stdin.write(b"\n.")
         backlog = await lines_until(process, {b"Entering MASTER STATE", b"T 1"})
         assert all(x[:2] in {b"L ", b"T "} for x in backlog)
-        befall(demo, ONE, What.LINK_DOWN, "eth1")
+        demo.happen(ONE, What.LINK_DOWN, "eth1")
         news = await lines_until(
             process,
             {b"K 3: eth1: <BROADCAST,MULTICAST>", b"K Deleted 2: eth0    inet 192.168.2.101/24", b"FAULT STATE"},
@@ -176,7 +172,7 @@ async def test_production_reads_a_node() -> None:
         assert script.outputs("f00d", result.stdout, [read.LINKS])[read.LINKS.id].status == 0
         counted = await squid_manager.counters(connection, ONE, "127.0.0.1", 3128)
         assert (counted.client_requests or 0) > 1_000_000
-        befall(demo, ONE, What.SQUID_STOP)
+        demo.happen(ONE, What.SQUID_STOP)
         with pytest.raises(ProblemError) as caught:
             await squid_manager.counters(connection, ONE, "127.0.0.1", 3128)
         assert caught.value.problem.kind is ProblemKind.CONNECTION_REFUSED
@@ -191,10 +187,10 @@ async def test_a_dead_node_refuses_and_a_dying_one_breaks_the_link() -> None:
             await connector.connect(demo.spec.node(ONE))
         assert caught.value.problem.kind is ProblemKind.CONNECTION_REFUSED
         connection = await connector.connect(demo.spec.node(TWO))
-        befall(demo, TWO, What.POWER_OFF)
+        demo.happen(TWO, What.POWER_OFF)
         problem = await asyncio.wait_for(connection.wait_lost(), 10)
         assert problem.kind is ProblemKind.LINK_LOST
-        befall(demo, TWO, What.POWER_ON)
+        demo.happen(TWO, What.POWER_ON)
         again = await connector.connect(demo.spec.node(TWO))
         again.abort()
         await connector.close()
@@ -204,13 +200,13 @@ async def test_a_lost_lan_interface_makes_ssh_fall_silent() -> None:
     connector = SshConnector()
     async with DemoCluster() as demo:
         connection = await connector.connect(demo.spec.node(ONE))
-        befall(demo, ONE, What.LINK_DOWN, "eth0")
-        await until(lambda: demo.running[0].ssh[ONE].silent)
+        demo.happen(ONE, What.LINK_DOWN, "eth0")
+        await until(lambda: demo.running[0].ssh[ONE].mode is Mode.SILENT)
         command = script.batch([read.TIME], NAMES, Rights.ROOT)
         asked = asyncio.ensure_future(connection.run(command, stdin=b"1\n", limit=999, timeout_s=10))
         done, _ = await asyncio.wait({asked}, timeout=0.15)
         assert not done
-        befall(demo, ONE, What.LINK_UP, "eth0")
+        demo.happen(ONE, What.LINK_UP, "eth0")
         assert script.outputs("1", (await asked).stdout, [read.TIME])
         connection.abort()
         await connector.close()
@@ -227,18 +223,19 @@ async def test_clients_see_what_the_vip_does() -> None:
             return result.ok, result.status, result.error
 
         assert await tried() == (True, 200, None)
-        befall(demo, ONE, What.SQUID_HANG)
+        demo.happen(ONE, What.SQUID_HANG)
         assert await tried() == (False, None, "connected, but no answer within 0.3 s")
-        befall(demo, ONE, What.SQUID_WAKE)
-        befall(demo, TWO, What.LINK_DOWN, "eth1")
-        befall(demo, ONE, What.LINK_DOWN, "eth1")
+        demo.happen(ONE, What.SQUID_WAKE)
+        demo.happen(TWO, What.LINK_DOWN, "eth1")
+        demo.happen(ONE, What.LINK_DOWN, "eth1")
         await until(lambda: door.holder is None)
         assert await tried() == (False, None, "timed out connecting")
-        befall(demo, ONE, What.LINK_UP, "eth1")
+        demo.happen(ONE, What.LINK_UP, "eth1")
         await until(lambda: door.holder == ONE)
         assert await tried() == (True, 200, None)
         demo.sim.nodes[ONE].keepalived.kill()
-        befall(demo, ONE, What.SQUID_STOP)
+        demo.happen(ONE, What.SQUID_STOP)
+        await until(lambda: door.mode is Mode.REFUSED)
         assert await tried() == (False, None, "connection refused")
 
 

@@ -133,6 +133,6 @@ async def test_an_aborted_relay_ends_both_sides() -> None:
     relay.abort()
     await until(relay.ended.is_set)
     for end in (far, near):
-        end.setblocking(True)  # noqa: FBT003
+        end.setblocking(True)
         assert end.recv(1) == b""
         end.close()

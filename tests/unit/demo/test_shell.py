@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 
 from haconsole.catalogue import read, script
-from haconsole.catalogue.command import Names
+from haconsole.catalogue.command import Names, Verb
 from haconsole.demo.cluster_sim import ClusterSim
 from haconsole.demo.node import SimNode
 from haconsole.demo.node_shell import JournalQuery, NodeShell, framed, unguarded
@@ -238,7 +238,7 @@ def test_not_found_is_127() -> None:
 
 
 def test_frames_cut_at_the_limit() -> None:
-    line = script.Line(verb=script.Verb.RUN, id="x", timeout_s=1, limit=10, argv=("ip", "-o", "addr"))
+    line = script.Line(verb=Verb.RUN, id="x", timeout_s=1, limit=10, argv=("ip", "-o", "addr"))
     frame = framed(line, shell().line(line), MARKER)
     assert frame == b"\n@f00d begin x\n1: lo    i\n@f00d end x\n\n0\n"
 

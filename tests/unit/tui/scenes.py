@@ -464,7 +464,8 @@ def large(*, links: int = 10_000, lines: int = 2_000) -> Snapshot:
 
 def three_nodes() -> Snapshot:
     spec = replace(SPEC, nodes=(*SPEC.nodes, NodeSpec(name="proxy-serv03", address="192.168.2.253")))
-    third = replace(BOTH_WELL[1](), name="proxy-serv03", kernel=Known(kernel(253, []), NOW - 3, "kernel.read"))
+    backup = node(TWO, states=(VrrpState.BACKUP, VrrpState.BACKUP), vips=[], rate=0, clients=0)
+    third = replace(backup, name="proxy-serv03", kernel=Known(kernel(253, []), NOW - 3, "kernel.read"))
     of = state([*(make() for make in BOTH_WELL), third], [probes(VIP1, QUICK), probes(VIP2, SLOWER)], STARTED, spec)
     return snapshot(of, [], Verdict.OK, spec=spec)
 

@@ -505,3 +505,20 @@ async def test_every_row_of_the_screen_keeps_to_its_pane():
     async with driven(app, SMALL):
         widths = {len(plain(row.line)) for pane in app.screen.query(LinePane) for row in list(pane.rows)[:20]}
         assert max(widths) <= 300
+
+
+async def test_who_scrolled_back_with_the_wheel_is_not_pulled_to_the_end():
+    app = console(scenes.large(links=0, lines=300))
+    async with driven(app) as pilot:
+        await press(pilot, "5")
+        await until(pilot, lambda: isinstance(app.screen, LogsScreen) and shows(app, "line 299 of"))
+        pane = app.pane("list")
+        pane.scroll_to(y=100, animate=False)
+        await until(pilot, lambda: pane.scroll_offset.y == 100)
+        app.test_sources[0].become(scenes.large(links=0, lines=310))
+        await until(pilot, lambda: len(pane.rows) == 310)
+        assert pane.scroll_offset.y == 100
+        pane.scroll_end(animate=False)
+        await until(pilot, lambda: pane.scroll_offset.y == pane.max_scroll_y)
+        app.test_sources[0].become(scenes.large(links=0, lines=320))
+        await until(pilot, lambda: shows(app, "line 319 of"))

@@ -12,8 +12,8 @@ from tests.unit.tui import scenes
 
 TUI = Path(safe.__file__).parent
 FORBIDDEN = {
-    r"\bStatic\(": "PlainText in safe.py",
-    r"\bLabel\(": "PlainText in safe.py",
+    r"\bStatic\(": "LinePane",
+    r"\bLabel\(": "LinePane",
     r"\.notify\(": "safe.notify",
     r"from_markup": "say() and content()",
     r"\bDataTable|\bRichLog|\bOptionList|\bTree\b|\bMarkdown": "LinePane",

@@ -72,7 +72,7 @@ KEYS = [
 def test_keys_that_do_not_fit_are_left_out_the_least_needed_first():
     assert "ctrl+p commands" in plain(key_line(PLACES, KEYS, 80))
     assert plain(key_line(PLACES, KEYS, 50)) == " 1 Cluster  5 Logs       / filter  y copy  q quit "
-    assert plain(key_line(PLACES, KEYS, 40)) == " 1 Cluster  5 Logs      / filter  q quit "
+    assert plain(key_line(PLACES, KEYS, 40)) == " 1 Cluster  5 Logs     / filter  q quit "
 
 
 def test_a_click_on_a_key_runs_it():

@@ -1,6 +1,7 @@
 """A node's column: everything with its sign; a node that is silent shows none of its old values."""
 
 from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
 
@@ -8,6 +9,7 @@ from haconsole.model.events import Subject
 from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.readings import ConfigTest, StateSource
 from haconsole.model.state import Known
+from haconsole.tui.view.instances import short_addresses
 from haconsole.tui.view.nodes import node_column
 from haconsole.tui.view.text import Level, plain, width_of
 from tests.unit.tui import scenes
@@ -203,3 +205,18 @@ def test_thousands_of_interfaces_are_a_number():
 def test_where_columns_scroll_a_title_says_which_one_it_is():
     made = column(scenes.three_nodes(), 1, NARROW, place="2/3")
     assert "2/3" in plain(made.title)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "short"),
+    [
+        (["192.168.2.101", "192.168.2.102"], [".101", ".102"]),
+        (["192.168.2.101", "10.0.0.1"], ["192.168.2.101", "10.0.0.1"]),
+        (["192.168.2.101", "2001:db8:2::101", "2001:db8:2::102"], [".101", "…:101", "…:102"]),
+        (["2001:db8:2::", "192.168.2.101"], ["2001:db8:2::", ".101"]),
+        ([], []),
+    ],
+)
+def test_vips_are_called_by_what_tells_them_apart(addresses, short):
+    made = [ip_address(a) for a in addresses]
+    assert [short_addresses(made)[a] for a in made] == short

@@ -1,0 +1,77 @@
+"""Pictures of the console in the situations that matter, small and large, and of each theme once.
+
+Look at them before updating: `pytest tests/snapshots --snapshot-update`.
+"""
+
+import pytest
+
+from haconsole.tui import themes
+from tests.unit.tui import scenes
+from tests.unit.tui.driving import console, fleet
+
+SIZES = {"small": (80, 24), "large": (160, 48)}
+SITUATIONS = ["healthy", "eth1-down", "unreachable", "split-brain", "connecting", "unprivileged", "hostile"]
+THEMES = [theme.name for theme in themes.load([themes.shipped()])[0]]
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_cluster(snap_compare, situation, size):
+    assert snap_compare(console(scenes.SITUATIONS[situation]()), terminal_size=size)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_theme(snap_compare, theme):
+    assert snap_compare(console(scenes.eth1_down(), theme=theme), terminal_size=(120, 40))
+
+
+def test_without_colour(snap_compare, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(console(scenes.eth1_down()), terminal_size=(80, 24))
+
+
+@pytest.mark.parametrize(
+    ("situation", "keys"),
+    [
+        ("eth1-down", ["f", "enter"]),
+        ("eth1-down", ["n", "right", "enter"]),
+        ("split-brain", ["enter"]),
+        ("unprivileged", ["n", "enter"]),
+        ("eth1-down", ["3"]),
+        ("eth1-down", ["5"]),
+        ("healthy", ["question_mark"]),
+        ("healthy", ["y"]),
+    ],
+    ids=["finding", "node", "vip", "node-without-rights", "triage", "logs", "help", "copied"],
+)
+def test_screen(snap_compare, situation, keys):
+    assert snap_compare(console(scenes.SITUATIONS[situation]()), terminal_size=(80, 24), press=keys)
+
+
+def test_filtered_logs(snap_compare):
+    assert snap_compare(console(scenes.eth1_down()), terminal_size=(80, 24), press=["5", "slash", *"serv02 -kernel"])
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+def test_clusters(snap_compare, size):
+    shown = fleet(50, worst=[scenes.eth1_down(), scenes.split_brain(), scenes.unreachable(), scenes.connecting()])
+    assert snap_compare(console(*shown), terminal_size=size)
+
+
+def test_one_cluster_of_several(snap_compare):
+    shown = fleet(3, worst=[scenes.split_brain()])
+    assert snap_compare(console(*shown), terminal_size=(120, 40), press=["down", "enter"])
+
+
+def test_three_nodes(snap_compare):
+    assert snap_compare(console(scenes.three_nodes()), terminal_size=(80, 24), press=["n", "right", "right"])
+
+
+def test_read_only(snap_compare):
+    assert snap_compare(console(scenes.healthy(), read_only=True), terminal_size=(80, 24))

@@ -1,0 +1,143 @@
+"""Leaving the console, on a real pseudo-terminal: at once, with the terminal as it was, and the right code."""
+
+import contextlib
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+LEFT_ALTERNATE_SCREEN, CURSOR_SHOWN, MOUSE_OFF = b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l"
+
+
+class Terminal:
+    """A pseudo-terminal of 80x24 with the console on it."""
+
+    def __init__(self, mode, folder, **environment):
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        env = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLORTERM"}}
+        env |= {"TERM": "xterm-256color", "HOME": str(folder), "TEXTUAL_ANIMATIONS": "none", **environment}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.unit.tui.on_terminal", mode, str(folder)],
+            cwd=ROOT,
+            env=env,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            start_new_session=True,
+        )
+        self.output = b""
+
+    def read_until(self, wanted, seconds=20.0):
+        """Read what is drawn until it has `wanted`."""
+        end = time.monotonic() + seconds
+        while wanted not in self.output:
+            assert time.monotonic() < end, self.output[-2000:]
+            self.read_some()
+
+    def read_some(self):
+        if select.select([self.master], [], [], 0.05)[0]:
+            with contextlib.suppress(OSError):
+                self.output += os.read(self.master, 65536)
+
+    def wait(self, seconds=5.0):
+        """(exit code, seconds it took)."""
+        started = time.monotonic()
+        while self.process.poll() is None:
+            assert time.monotonic() - started < seconds, "the console did not leave"
+            self.read_some()
+        took = time.monotonic() - started
+        self.read_some()
+        return self.process.returncode, took
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.slave)
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    opened = []
+
+    def open_with(mode="well", **environment):
+        opened.append(Terminal(mode, tmp_path, **environment))
+        opened[-1].read_until(b"all well")
+        opened[-1].read_until(b"quit")
+        return opened[-1]
+
+    yield open_with
+    for one in opened:
+        one.close()
+
+
+def restored(terminal):
+    last = terminal.output[-600:]
+    assert LEFT_ALTERNATE_SCREEN in last
+    assert CURSOR_SHOWN in last
+    assert MOUSE_OFF in last
+    assert termios.tcgetattr(terminal.slave) == terminal.before
+
+
+def test_q_leaves_with_zero(terminal):
+    console = terminal()
+    os.write(console.master, b"q")
+    assert console.wait()[0] == 0
+    restored(console)
+
+
+def test_monitors_that_hang_do_not_delay_it(terminal):
+    console = terminal("hang")
+    os.write(console.master, b"q")
+    code, took = console.wait()
+    assert code == 0
+    assert took < 2.0
+    restored(console)
+    after = console.output.split(LEFT_ALTERNATE_SCREEN)[-1]
+    assert b"Traceback" not in after
+    assert b"Error" not in after
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_leaves_with_its_code_and_the_terminal_as_it_was(terminal, number, code):
+    console = terminal()
+    console.process.send_signal(number)
+    assert console.wait()[0] == code
+    restored(console)
+
+
+def test_monitors_that_die_leave_the_console_on_the_screen_saying_so(terminal):
+    console = terminal()
+    assert console.process.poll() is None
+    dead = Terminal("die", console.process.args[-1])
+    try:
+        dead.read_until(b"NOT UPDATED")
+        os.write(dead.master, b"q")
+        assert dead.wait()[0] == 0
+        restored(dead)
+    finally:
+        dead.close()
+
+
+def test_without_colour_no_colour_is_sent(terminal):
+    console = terminal(NO_COLOR="1")
+    os.write(console.master, b"q")
+    console.wait()
+    reds = [
+        part for part in console.output.split(b"\x1b[38;2;")[1:] if len(set(part.split(b"m")[0].split(b";")[:3])) > 1
+    ]
+    assert reds == []
