@@ -48,6 +48,11 @@ class NodeSpec:
     shown_address: str | None = None
     """What people know the node by, where SSH goes elsewhere (the demo); None: `address`."""
 
+    @property
+    def known_as(self) -> str:
+        """The address that people read."""
+        return self.shown_address or self.address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VipSpec:

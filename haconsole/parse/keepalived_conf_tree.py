@@ -33,7 +33,9 @@ class Tree:
         words = split(text, lambda what: self._complain(place, what))
         if not words:
             return ()
-        parent = next((n.words[0] for n in reversed(self._stack) if n.words), "")
+        around = next((n.words for n in reversed(self._stack) if n.words), ("",))
+        # `track_file NAME {` defines a file (global); `track_file {` in an instance lists names.
+        parent = "vrrp_track_file" if around[0] == "track_file" and len(around) > 1 else around[0]
         kept = safe(words, parent, hidden=hidden)
         one_line(kept, parent, lambda what: self._complain(place, what))
         self._here().append(_Node(kept, place, condition))

@@ -113,6 +113,8 @@ def _unit(name: str, values: Mapping[str, str]) -> UnitReading:
         main_pid=_number(values, "MainPID") or None,
         restarts=_number(values, "NRestarts"),
         restart=values.get("Restart") or None,
+        private_tmp=values.get("PrivateTmp") == "yes",
+        started_uptime_s=_seconds(values, "ExecMainStartTimestampMonotonic"),
     )
 
 
@@ -124,6 +126,11 @@ def _since(state: str, values: Mapping[str, str]) -> float | None:
     if state == "deactivating":
         return None
     key = "ActiveEnterTimestampMonotonic" if state in _ACTIVE else "InactiveEnterTimestampMonotonic"
+    return _seconds(values, key)
+
+
+def _seconds(values: Mapping[str, str], key: str) -> float | None:
+    """Return microseconds as seconds; 0 stands for never."""
     microseconds = _number(values, key)
     return microseconds / 1e6 if microseconds else None
 

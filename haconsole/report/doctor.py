@@ -59,7 +59,7 @@ def _of_node(picture: ClusterPicture, node: NodePicture) -> Iterator[Check]:
         else:
             yield Check(node=node.name, id=problem.kind.value, ok=False, text=problem.summary, remedy=problem.remedy)
         return
-    where = f"{node.spec.address}" + (f" port {node.spec.ssh.port}" if node.spec.ssh.port else "")
+    where = f"{node.spec.known_as}" + (f" port {node.spec.ssh.port}" if node.spec.ssh.port else "")
     yield Check(node=node.name, id="reach", ok=True, text=f"reached {where}, host key known, login accepted")
     yield from _rights(node)
     yield from _tools(node)

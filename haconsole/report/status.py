@@ -8,7 +8,7 @@ error and age are told. Addresses are written as in RFC 5952, times as in RFC 33
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
@@ -275,7 +275,7 @@ def _client(result: ClientResult) -> Client:
 
 
 def _node(node: NodePicture) -> Node:
-    name, address, age_s = _text(node.name), _text(node.spec.address), _number(node.age_s)
+    name, address, age_s = _text(node.name), _text(node.spec.known_as), _number(node.age_s)
     if not node.readable:
         return Node(name=name, address=address, reachable=False, error=_text(why_unreadable(node)), age_s=age_s)
     clock = node.clock
@@ -372,9 +372,8 @@ def _interfaces(node: NodePicture) -> list[Interface] | None:
     return [_interface(node, name, addresses) for name, addresses in found.items()]
 
 
-def _interface(node: NodePicture, name: str, addresses: Iterable[Address]) -> Interface:
+def _interface(node: NodePicture, name: str, held: Sequence[Address]) -> Interface:
     link = None if node.kernel is None else node.kernel.links.get(name)
-    held = list(addresses)
     return Interface(
         name=_text(name),
         up=None if link is None else link.up,

@@ -206,7 +206,7 @@ def _blocks(snapshot: Snapshot, width: int) -> Iterator[RenderableType]:
 
 
 def _block(node: NodePicture, snapshot: Snapshot) -> RenderableType:
-    title = row(sign(_node_mark(node, snapshot)), " ", say(node.name, "bold"), "  ", say(node.spec.address, "dim"))
+    title = row(sign(_node_mark(node, snapshot)), " ", say(node.name, "bold"), "  ", say(node.spec.known_as, "dim"))
     grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
     grid.add_column(width=11, overflow="fold")
     grid.add_column(overflow="fold")

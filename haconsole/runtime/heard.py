@@ -26,7 +26,9 @@ FAMILIAR: Final = 3
 """Heard so often, a sender becomes known while there is room."""
 IDLE_S: Final = 60.0
 """A known sender that was silent for so long makes room for another."""
-_STRANGERS: Final = 4096
+STRANGERS: Final = 65_536
+"""Senders not yet known that are remembered: three seconds of a storm in which each is a new one, in
+which who sends once a second becomes known."""
 
 
 class Sink(Protocol):
@@ -64,7 +66,7 @@ class Sieve:
 
     def __init__(self) -> None:
         self._known: dict[Hashable, _Allowance] = {}
-        self._strangers: dict[Hashable, int] = {}
+        self._strangers: dict[int, int] = {}
         self._shared: _Allowance | None = None
         self._full_until = float("-inf")
 
@@ -75,14 +77,15 @@ class Sieve:
             return known.take(now)
         if self._shared is None:
             self._shared = _Allowance(STRANGERS_RATE, STRANGERS_BURST, now)
-        times = self._strangers.get(sender, 0) + 1
+        stranger = hash(sender)
+        times = self._strangers.get(stranger, 0) + 1
         if times >= FAMILIAR and self._room(now):
-            self._strangers.pop(sender, None)
+            self._strangers.pop(stranger, None)
             self._known[sender] = _Allowance(SENDER_RATE, SENDER_BURST, now)
             return self._known[sender].take(now)
-        if len(self._strangers) >= _STRANGERS:
+        if len(self._strangers) >= STRANGERS:
             self._strangers.clear()
-        self._strangers[sender] = times
+        self._strangers[stranger] = times
         return self._shared.take(now)
 
     def _room(self, now: float) -> bool:

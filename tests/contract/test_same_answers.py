@@ -9,8 +9,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,17 +45,49 @@ TRUTHS = {
     "healthy": Truth("ok", HEALTHY, {ONE: ("MASTER", "BACKUP"), TWO: ("BACKUP", "MASTER")}, frozenset()),
     "eth1-down": Truth(
         "warning", ALL_ON_TWO, {ONE: ("FAULT", "FAULT"), TWO: ("MASTER", "MASTER")},
-        frozenset({("instance-fault", ONE), ("vip-not-preferred", TWO), ("no-redundancy", TWO)}),
+        frozenset({("link-down", ONE), ("instance-fault", ONE), ("vip-not-preferred", None), ("no-redundancy", TWO)}),
     ),
     "squid-down": Truth(
         "warning", ALL_ON_TWO, {ONE: ("FAULT", "FAULT"), TWO: ("MASTER", "MASTER")},
-        frozenset({("squid-down", ONE), ("instance-fault", ONE), ("vip-not-preferred", TWO), ("no-redundancy", TWO)}),
+        frozenset({
+            ("squid-down", ONE), ("squid-check-failed", ONE), ("squid-not-listening", ONE), ("instance-fault", ONE),
+            ("vip-not-preferred", None), ("no-redundancy", TWO),
+        }),
+    ),
+    "squid-hung": Truth(
+        "critical", HEALTHY, {ONE: ("MASTER", "BACKUP"), TWO: ("BACKUP", "MASTER")},
+        frozenset({("vip-not-serving", None), ("reading-failed", ONE)}),
+    ),
+    "node-dead": Truth(
+        "warning", ALL_ON_TWO, {ONE: (None, None), TWO: ("MASTER", "MASTER")},
+        frozenset({("node-unreachable", ONE), ("vip-not-preferred", None), ("no-redundancy", None)}),
     ),
     "split-brain": Truth(
         "critical", {VIP1: [ONE, TWO], VIP2: [ONE, TWO]}, {ONE: ("MASTER", "MASTER"), TWO: ("MASTER", "MASTER")},
         frozenset({("vip-held-by-several", None), ("two-masters", None)}),
     ),
+    "vip-left-behind": Truth(
+        "critical", {VIP1: [ONE, TWO], VIP2: [TWO]}, {ONE: (None, None), TWO: ("MASTER", "MASTER")},
+        frozenset({
+            ("keepalived-down", ONE), ("vip-left-behind", ONE), ("vip-held-by-several", None), ("no-redundancy", None),
+        }),
+    ),
+    "drained": Truth(
+        "warning", ALL_ON_TWO, {ONE: ("BACKUP", "BACKUP"), TWO: ("MASTER", "MASTER")},
+        frozenset({("drained", ONE), ("vip-not-preferred", None)}),
+    ),
 }  # fmt: skip
+
+
+@contextmanager
+def drained(lab: Lab) -> Iterator[None]:
+    """The cluster that can be drained, with its first node drained."""
+    with faults.lossless(lab):
+        lab.nodes[ONE].write("/run/haconsole-drain", "-200\n")
+        try:
+            yield
+        finally:
+            lab.nodes[ONE].write("/run/haconsole-drain", "0\n")
 
 
 def fault(lab: Lab, scenario: str) -> AbstractContextManager[object]:
@@ -65,7 +97,11 @@ def fault(lab: Lab, scenario: str) -> AbstractContextManager[object]:
         "healthy": nullcontext,
         "eth1-down": lambda: faults.link_down(one, "eth1"),
         "squid-down": lambda: faults.unit_stopped(one, "squid"),
+        "squid-hung": lambda: faults.squid_frozen(one),
+        "node-dead": lambda: faults.blackholed(lab, one),
         "split-brain": lambda: faults.vrrp_dropped(lab),
+        "vip-left-behind": lambda: faults.keepalived_killed(one),
+        "drained": lambda: drained(lab),
     }
     return made[scenario]()
 

@@ -77,8 +77,8 @@ def _title(node: NodePicture, level: Level, width: int, place: str) -> Line:
     """Sign, name, address; latency and clock where there is room."""
     name = middle(node.name, max(8, width - 8)) if width < WIDE_FROM else middle(node.name, 24)
     parts: list[Line] = [(say(place, Tone.KEY),)] if place else []
-    if node.spec.address != node.name:
-        parts.append((say(node.spec.address, Tone.QUIET),))
+    if node.spec.known_as != node.name:
+        parts.append((say(node.spec.known_as, Tone.QUIET),))
     if node.readable and node.latency_s is not None:
         parts.append((say(f"ssh {times.millis(node.latency_s)}", Tone.QUIET),))
     if node.readable and node.clock is not None:

@@ -34,7 +34,7 @@ def _node(node: NodePicture, snapshot: Snapshot, width: int, zone: Times) -> Ite
     now = snapshot.picture.at
     level = node_level(node, snapshot)
     yield from fact("node", node.name, width, tone=Tone.STRONG, level=level)
-    yield from fact("address", node.spec.address, width)
+    yield from fact("address", node.spec.known_as, width)
     if not node.readable:
         yield from silent_rows(node, now, width, zone)
     else:

@@ -331,11 +331,9 @@ class Lab:
 
 
 def suites_from_environment(nodes: int) -> tuple[str, ...]:
-    """The suites named by $SUITE, comma-separated; one name is meant for every node."""
-    names = tuple(name.strip() for name in os.environ.get("SUITE", "").split(",") if name.strip())
-    if len(names) > 1:
-        return names
-    return (names or (DEFAULT_SUITE,)) * nodes
+    """The suites named by $SUITE, comma-separated, taken in turn: one name is meant for every node."""
+    names = [name.strip() for name in os.environ.get("SUITE", "").split(",") if name.strip()] or [DEFAULT_SUITE]
+    return tuple(names[index % len(names)] for index in range(nodes))
 
 
 def end_on_sigterm() -> None:

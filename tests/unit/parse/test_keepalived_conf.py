@@ -451,3 +451,13 @@ def test_64_blocks_in_each_other_are_fine() -> None:
 
 def test_complaints_are_bounded() -> None:
     assert len(conf("}\n" * 5000).complaints) == 1000
+
+
+@pytest.mark.parametrize("keyword", ["track_file", "vrrp_track_file"])
+def test_a_global_track_file_is_a_definition_and_no_list_of_names(keyword: str) -> None:
+    text = keyword + ' drain {\n  file "/run/haconsole-drain"\n  weight 1\n  init_file 0\n}\n'
+    conf = parse({"/k.conf": text}, "/k.conf")
+    assert conf.complaints == ()
+    assert [s.words for s in conf.statements[0].block or ()] == [
+        ("file", "/run/haconsole-drain"), ("weight", "1"), ("init_file", "0"),
+    ]  # fmt: skip

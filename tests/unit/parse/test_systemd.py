@@ -176,3 +176,14 @@ def test_what_is_no_version_is_an_error() -> None:
     for text in ("", "bash: systemctl: command not found", "systemd v9"):
         with pytest.raises(ParseError):
             parse_systemd_version(text)
+
+
+def test_a_unit_tells_when_its_process_started_and_whether_its_tmp_is_its_own() -> None:
+    text = (
+        "Id=keepalived.service\nLoadState=loaded\nActiveState=active\nSubState=running\n"
+        "ExecMainStartTimestampMonotonic=4500000\nPrivateTmp=yes\n"
+    )
+    unit = parse_units(text, 10.0, ["keepalived"]).units["keepalived"]
+    assert (unit.started_uptime_s, unit.private_tmp) == (4.5, True)
+    unit = parse_units(text.replace("4500000", "0").replace("yes", "no"), 10.0, ["keepalived"]).units["keepalived"]
+    assert (unit.started_uptime_s, unit.private_tmp) == (None, False)
