@@ -11,7 +11,6 @@ from haconsole.tui.screens.help import HelpScreen
 from haconsole.tui.screens.logs import LogsScreen
 from haconsole.tui.screens.pages import PageScreen
 from haconsole.tui.screens.triage import TriageScreen
-from haconsole.tui.view.text import plain
 from haconsole.tui.widgets.filter import FilterLine
 from haconsole.tui.widgets.lines import LinePane
 from tests.unit.tui import scenes
@@ -498,13 +497,6 @@ async def test_ten_thousand_interfaces_and_two_thousand_lines_are_no_slower():
         await until(pilot, lambda: isinstance(app.screen, PageScreen))
         await press(pilot, "escape", "5", "home", "end")
         assert app.is_running
-
-
-async def test_every_row_of_the_screen_keeps_to_its_pane():
-    app = console(scenes.hostile())
-    async with driven(app, SMALL):
-        widths = {len(plain(row.line)) for pane in app.screen.query(LinePane) for row in list(pane.rows)[:20]}
-        assert max(widths) <= 300
 
 
 async def test_who_scrolled_back_with_the_wheel_is_not_pulled_to_the_end():
