@@ -165,6 +165,8 @@ class _Live:
             await self._outlet.put(last)
         await self._outlet.finish(FLUSH_S)
         for place, counts in sorted(self._counts.items()):
+            if place in self._failed and not counts.heard:
+                continue  # why it failed was told
             output.talk(f"haconsole: {place}: {told(counts)}")
         if self._printer.misfits:
             output.talk(f"haconsole: {self._printer.misfits} packets of another link type are not in the pcap")

@@ -12,10 +12,13 @@ from haconsole.cli.exits import Exit
 if TYPE_CHECKING:
     import click
 
+    from haconsole.tui.app import ConsoleApp
+
 
 def open_console(ctx: click.Context) -> int:
     """Run the console until the operator quits; returns the exit code."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+    # Textual draws on stderr: `haconsole 2>file` would be an empty screen.
+    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
         output.talk("haconsole: the console wants a terminal; without one use `haconsole status` (see --help)")
         return int(Exit.USAGE)
     clusters = setup.clusters(ctx)
@@ -25,7 +28,8 @@ def open_console(ctx: click.Context) -> int:
 
     if ctx.obj.get("no_color"):
         os.environ["NO_COLOR"] = "1"
-    parts = production()
+    asking = AskOnScreen()
+    parts = production(asking)
     monitors = [Monitor(c, parts.connector, parts.probe, parts.clock) for c in clusters]
     return run_console(
         monitors,
@@ -33,4 +37,20 @@ def open_console(ctx: click.Context) -> int:
         operator=setup.operator(),
         run_sources=lambda: run_all(monitors, parts.connector),
         read_only=all(c.read_only for c in clusters),
+        made=asking.use,
     )
+
+
+class AskOnScreen:
+    """Passwords and codes are asked for on the console's own screen, once it is there."""
+
+    def __init__(self) -> None:
+        self._app: ConsoleApp | None = None
+
+    def use(self, app: ConsoleApp) -> None:
+        """This one asks from now on."""
+        self._app = app
+
+    async def ask(self, node: str, prompt: str, *, echo: bool) -> str | None:
+        """None: there is nobody to ask."""
+        return None if self._app is None else await self._app.ask(node, prompt, echo=echo)

@@ -32,6 +32,7 @@ from haconsole.tui.screens.base import ConsoleScreen
 from haconsole.tui.screens.clusters import ClustersScreen
 from haconsole.tui.screens.help import HelpScreen
 from haconsole.tui.screens.pages import PageScreen
+from haconsole.tui.screens.secret import SecretScreen
 from haconsole.tui.source import Clock, ClusterSource, RunSources
 from haconsole.tui.view.header import Standing
 from haconsole.tui.view.keys import Hint
@@ -77,6 +78,7 @@ class ConsoleApp(App[int]):
         super().__init__()
         self.fleet = Fleet(sources)
         self.zone = Times(zone)
+        self._asking = asyncio.Lock()
         self._clock, self._operator, self._read_only = clock, operator, read_only
         self._run_sources = run_sources
         self._memory = Memory(remember)
@@ -104,6 +106,13 @@ class ConsoleApp(App[int]):
     def standing(self, now: float, *, read_only: bool) -> Standing:
         """What every header says."""
         return Standing(self._operator, read_only or self._read_only, now, self.zone, self._trouble)
+
+    async def ask(self, node: str, prompt: str, *, echo: bool) -> str | None:
+        """Ask the operator for a secret that a node wants; None: no answer. One question at a time."""
+        async with self._asking:
+            answered: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+            self.push_screen(SecretScreen(node, prompt, echo=echo), lambda answer: _answer(answered, answer))
+            return await answered
 
     @property
     def cluster(self) -> str | None:
@@ -278,3 +287,8 @@ class ConsoleApp(App[int]):
 
     def _keep_theme(self, theme: Theme) -> None:
         self._memory.keep_theme(theme.name)
+
+
+def _answer(waiting: asyncio.Future[str | None], answer: str | None) -> None:
+    if not waiting.done():
+        waiting.set_result(answer)

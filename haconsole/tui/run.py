@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Final
@@ -29,9 +29,11 @@ def run_console(
     user_themes: Path | None = None,
     theme: str | None = None,
     no_color: bool = False,
+    made: Callable[[ConsoleApp], None] | None = None,
 ) -> int:
     """Show the console until the operator leaves; returns the exit code.
 
+    made: gets the app before it runs, for instance to ask the operator through it.
     remember, user_themes: None means the user's own state and configuration folders.
     The caller has checked that there is a terminal.
     """
@@ -50,6 +52,8 @@ def run_console(
         theme=theme,
         theme_folders=[user_themes or platformdirs.user_config_path("haconsole") / "themes"],
     )
+    if made is not None:
+        made(app)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:

@@ -14,6 +14,7 @@ from rich.style import Style
 from textual.app import App
 from textual.content import Content
 from textual.strip import Strip
+from textual.widgets import Static
 
 from haconsole.tui.printable import printable
 from haconsole.tui.view.text import Line, Tone, plain, width_of
@@ -53,6 +54,11 @@ def content(line: Line) -> Content:
 def text(value: str) -> Content:
     """A string as it is."""
     return Content(printable(value))
+
+
+def label(value: str) -> Static:
+    """A widget that shows a string as it is."""
+    return Static(Content(printable(value)), markup=False)
 
 
 def notify(

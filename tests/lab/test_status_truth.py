@@ -142,7 +142,9 @@ def test_both_masters(healthy_lab: Lab, status: Status) -> None:
         assert status.cluster["verdict"] == "critical"
         assert status.state(ONE) == status.state(TWO) == "MASTER"
         assert "vip-held-by-several" in status.ids()
-    status.until(lambda d: d["verdict"] == "ok")
+    # Healed: one holder each. Whether clients get there at once depends on their ARP entries, which a
+    # split that heals in silence leaves wrong (TRIAGE R49): the verdict may rightly stay critical for a while.
+    status.until(lambda d: holders(d) == {VIP1: [ONE], VIP2: [TWO]} and "vip-held-by-several" not in status.ids())
 
 
 def test_frozen_node(healthy_lab: Lab, status: Status) -> None:

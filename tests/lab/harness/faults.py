@@ -142,7 +142,10 @@ def kill_all(node: Node, *names: str) -> None:
     if not pids:
         raise LabError(f"no process named {names} in {node.name}")
     send(pids, signal.SIGSTOP)
-    send(pids, signal.SIGKILL)
+    # children first: with their parent dead the kernel would wake them up, and keepalived would clean up after itself
+    offspring = [pid for pid in pids if int(status_field(pid, "PPid") or 0) in pids]
+    send(offspring, signal.SIGKILL)
+    send([pid for pid in pids if pid not in offspring], signal.SIGKILL)
     until(lambda: not set(pids) & set(node.pids_named(*names)), 5.0, f"{names} are dead on {node.name}")
 
 

@@ -254,9 +254,13 @@ def tool(folder: Path, name: str, text: str) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Iterator[Path]:
     tool(tmp_path, "tcpdump", FAKE)
-    return tmp_path
+    yield tmp_path
+    with contextlib.suppress(OSError):  # only where a test failed
+        pid = int((tmp_path / "pid").read_text())
+        if str(tmp_path).encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

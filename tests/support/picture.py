@@ -1,0 +1,45 @@
+"""Makes the README's picture: the real console on a real demo cluster, as an SVG.
+
+    python -m tests.support.picture eth1-down docs/cluster.svg
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from haconsole.cli.demo import embedded
+from haconsole.runtime.assemble import production
+from haconsole.runtime.monitor import Monitor, run_all
+from haconsole.tui.app import ConsoleApp
+from tests.support.wait import until
+
+
+async def draw(clusters: tuple[object, ...], target: Path, size: tuple[int, int]) -> None:
+    """Run the console until everything has been read, and keep what it shows."""
+    parts = production()
+    monitors = [Monitor(c, parts.connector, parts.probe, parts.clock) for c in clusters]  # type: ignore[arg-type]
+    app = ConsoleApp(
+        monitors,
+        clock=parts.clock.now,
+        operator="anna@bastion",
+        run_sources=lambda: run_all(monitors, parts.connector),
+    )
+    async with app.run_test(size=size) as pilot:
+        started = parts.clock.now()
+        await until(lambda: parts.clock.now() - started > 15, 60)
+        await pilot.pause()
+        target.write_text(app.export_screenshot(title="haconsole"), "utf-8")
+
+
+def main() -> None:
+    """Scenario and file from the command line."""
+    scenario, target = sys.argv[1], Path(sys.argv[2])
+    size = (int(sys.argv[3]), int(sys.argv[4])) if len(sys.argv) > 4 else (120, 38)
+    with embedded(scenario, 1.0) as clusters:
+        asyncio.run(draw(clusters, target, size))
+
+
+if __name__ == "__main__":
+    main()
