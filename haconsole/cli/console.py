@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def open_console(ctx: click.Context) -> int:
     """Run the console until the operator quits; returns the exit code."""
     # Textual draws on stderr: `haconsole 2>file` would be an empty screen.
-    if not (sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
+    on_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if not on_terminal or os.environ.get("TERM", "dumb") == "dumb":
         output.talk("haconsole: the console wants a terminal; without one use `haconsole status` (see --help)")
         return int(Exit.USAGE)
     clusters = setup.clusters(ctx)

@@ -1,16 +1,19 @@
 """`haconsole demo`: the console, or any other command, against an embedded cluster.
 
-The demo's nodes stand behind a real SSH server on loopback, in a thread of their own; from the
+The demo's nodes stand behind a real SSH server on loopback, in a process of their own; from the
 SSH client up everything is what production runs.
 """
 
 from __future__ import annotations
 
-import asyncio
-import threading
+import contextlib
+import pickle
+import select
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,7 +22,10 @@ from haconsole.cli import output
 if TYPE_CHECKING:
     from haconsole.model.spec import ClusterSpec
 
-START_S = 20.0
+START_S: Final = 20.0
+END_S: Final = 2.0
+"""What the cluster gets to close its doors; then it is ended."""
+_CHILD: Final = "import sys; sys.path[:] = sys.argv[3:]; from haconsole.demo.child import main; main(sys.argv[1], float(sys.argv[2]))"
 
 
 @click.command(
@@ -48,48 +54,64 @@ def command(ctx: click.Context, scenario: str | None, speed: float, words: tuple
         raise click.BadParameter(msg, param_hint="--scenario")
     from haconsole.cli.main import run
 
-    with embedded(name, speed) as clusters:
+    with embedded(name, speed, console=not words) as clusters:
         obj = {"clusters": clusters, "no_color": ctx.obj.get("no_color"), "read_only": ctx.obj.get("read_only")}
         ctx.exit(run(list(words), obj=obj))
 
 
-@contextmanager
-def embedded(scenario: str, speed: float) -> Iterator[tuple[ClusterSpec, ...]]:
-    """The demo's clusters, running until the block ends. Raises: click.ClickException."""
-    ready = threading.Event()
-    specs: list[ClusterSpec] = []
-    failure: list[Exception] = []
-    loop = asyncio.new_event_loop()
-    stop = asyncio.Event()
+@contextlib.contextmanager
+def embedded(scenario: str, speed: float, *, console: bool = False) -> Iterator[tuple[ClusterSpec, ...]]:
+    """The demo's clusters, running until the block ends. Raises: click.ClickException.
 
-    async def serve() -> None:
-        from haconsole.demo.cluster import DemoCluster
-
-        async with DemoCluster(scenario, speed=speed) as demo:
-            specs.extend(demo.specs)
-            ready.set()
-            await stop.wait()
-
-    def main() -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_until_complete(serve())
-        except Exception as error:  # noqa: BLE001 - told to the main thread, whatever it is
-            failure.append(error)
-        finally:
-            ready.set()
-            loop.close()
-
-    thread = threading.Thread(target=main, name="demo", daemon=True)
-    thread.start()
-    ready.wait(START_S)
+    console: import meanwhile what the console needs.
+    """
+    # Standard input is the child's lifeline: only this process holds its other end.
+    child = subprocess.Popen(
+        [sys.executable, "-c", _CHILD, scenario, repr(speed), *sys.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    specs: tuple[ClusterSpec, ...] = ()
     try:
-        if failure or not specs:
-            reason = failure[0] if failure else "it did not start in time"
-            msg = f"the embedded cluster could not start: {reason}"
-            raise click.ClickException(msg)  # exit code 1
-        yield tuple(specs)
+        if console:
+            _import_console()
+        specs = _answer(child)
+        yield specs
     finally:
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(stop.set)
-        thread.join(5.0)
+        _end(child, specs)
+
+
+def _import_console() -> None:
+    """What `cli.console` will import: the child starts in the meantime."""
+    from haconsole.runtime.assemble import production
+
+    production()
+
+
+def _answer(child: subprocess.Popen[bytes]) -> tuple[ClusterSpec, ...]:
+    """The specs. Raises: click.ClickException: what the child said instead, or that it said nothing."""
+    if child.stdout is None:  # never: it was asked for
+        raise AssertionError
+    reason: object = "it did not start in time"
+    if select.select([child.stdout], [], [], START_S)[0]:
+        data = child.stdout.read()
+        reason = pickle.loads(data) if data else "its process ended"  # noqa: S301 - our own child wrote it
+        if isinstance(reason, tuple):
+            return reason
+    msg = f"the embedded cluster could not start: {reason}"
+    raise click.ClickException(msg)  # exit code 1
+
+
+def _end(child: subprocess.Popen[bytes], specs: tuple[ClusterSpec, ...]) -> None:
+    """Let go of the child; it ends by itself, taking its files along. If it does not, that is done here."""
+    for pipe in (child.stdin, child.stdout):
+        if pipe is not None:
+            pipe.close()
+    try:
+        child.wait(END_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+    if child.returncode != 0 and specs and (key := specs[0].nodes[0].ssh.identity_file) is not None:
+        shutil.rmtree(key.parent, ignore_errors=True)

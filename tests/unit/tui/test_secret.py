@@ -8,7 +8,6 @@ import pytest
 from textual.widgets import Input
 
 from haconsole.tui.screens.secret import SecretScreen
-
 from tests.unit.tui import scenes
 from tests.unit.tui.driving import console, driven, press, until
 

@@ -1,0 +1,53 @@
+"""The demo's cluster in a process of its own: it must not slow the screen that shows it.
+
+The parent holds the other ends of both pipes. Standard output carries one answer, pickled: the
+specs, or in words why there are none. Standard input carries nothing: its end is the parent's
+end, however that came about, and then this process ends too and takes its key folder along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+from typing import Final
+
+_INPUT: Final = 0
+_OUTPUT: Final = 1
+
+
+def main(scenario: str, speed: float) -> None:
+    """Serve until the parent ends, or until a signal that asks for the end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent decides
+    try:
+        asyncio.run(_serve(scenario, speed))
+    except Exception as error:  # noqa: BLE001 - told to the parent, whatever it is
+        _answer(str(error) or type(error).__name__)
+
+
+async def _serve(scenario: str, speed: float) -> None:
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+
+    def parent_ended() -> None:
+        if not os.read(_INPUT, 4096):
+            loop.remove_reader(_INPUT)
+            stop.set()
+
+    loop.add_reader(_INPUT, parent_ended)
+    from haconsole.demo.cluster import DemoCluster
+
+    async with DemoCluster(scenario, speed=speed) as demo:
+        _answer(demo.specs)
+        await stop.wait()
+
+
+def _answer(value: object) -> None:
+    """Once; the pipe is closed then, so that the parent reads to its end."""
+    try:
+        with open(_OUTPUT, "wb") as pipe:  # noqa: PTH123 - a descriptor, no path
+            pickle.dump(value, pipe)
+    except OSError:
+        pass  # the parent ended, or was answered already
