@@ -7,6 +7,7 @@ SSH client up everything is what production runs.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import pickle
 import select
 import shutil
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 START_S: Final = 20.0
 END_S: Final = 2.0
 """What the cluster gets to close its doors; then it is ended."""
-_CHILD: Final = "import sys; sys.path[:] = sys.argv[3:]; from haconsole.demo.child import main; main(sys.argv[1], float(sys.argv[2]))"
+_CHILD: Final = "import sys; sys.path[:] = sys.argv[3:]; from haconsole.demo.child import main; main(*sys.argv[1:3])"
+"""Finds this very package, however it was found here."""
 
 
 @click.command(
@@ -66,7 +68,7 @@ def embedded(scenario: str, speed: float, *, console: bool = False) -> Iterator[
     console: import meanwhile what the console needs.
     """
     # Standard input is the child's lifeline: only this process holds its other end.
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # noqa: S603 - this interpreter, with a scenario that exists
         [sys.executable, "-c", _CHILD, scenario, repr(speed), *sys.path],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -87,6 +89,7 @@ def _import_console() -> None:
     from haconsole.runtime.assemble import production
 
     production()
+    importlib.import_module("haconsole.tui.run")
 
 
 def _answer(child: subprocess.Popen[bytes]) -> tuple[ClusterSpec, ...]:

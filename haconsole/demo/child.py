@@ -8,25 +8,29 @@ end, however that came about, and then this process ends too and takes its key f
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import pickle
 import signal
-from typing import Final
+from typing import BinaryIO, Final
 
 _INPUT: Final = 0
 _OUTPUT: Final = 1
 
 
-def main(scenario: str, speed: float) -> None:
+def main(scenario: str, speed: str) -> None:
     """Serve until the parent ends, or until a signal that asks for the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent decides
+    answer = os.fdopen(os.dup(_OUTPUT), "wb")
+    with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), _OUTPUT)
     try:
-        asyncio.run(_serve(scenario, speed))
+        asyncio.run(_serve(scenario, float(speed), answer))
     except Exception as error:  # noqa: BLE001 - told to the parent, whatever it is
-        _answer(str(error) or type(error).__name__)
+        _say(answer, str(error) or type(error).__name__)
 
 
-async def _serve(scenario: str, speed: float) -> None:
+async def _serve(scenario: str, speed: float, answer: BinaryIO) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
@@ -40,14 +44,11 @@ async def _serve(scenario: str, speed: float) -> None:
     from haconsole.demo.cluster import DemoCluster
 
     async with DemoCluster(scenario, speed=speed) as demo:
-        _answer(demo.specs)
+        _say(answer, demo.specs)
         await stop.wait()
 
 
-def _answer(value: object) -> None:
+def _say(answer: BinaryIO, value: object) -> None:
     """Once; the pipe is closed then, so that the parent reads to its end."""
-    try:
-        with open(_OUTPUT, "wb") as pipe:  # noqa: PTH123 - a descriptor, no path
-            pickle.dump(value, pipe)
-    except OSError:
-        pass  # the parent ended, or was answered already
+    with contextlib.suppress(OSError, ValueError), answer:  # the parent ended, or was answered already
+        pickle.dump(value, answer)
