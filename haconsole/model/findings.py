@@ -54,6 +54,8 @@ class Finding:
     vip: IpAddress | None = None
     evidence: tuple[Evidence, ...] = ()
     remedy: str | None = None
+    since: float | None = None
+    """When it became so, console clock; None: not told, it is so at least since the oldest evidence."""
     unknown: bool = False
     """True: it says that something of a VIP cannot be told; makes the verdict at least unknown."""
     follows_from: str | None = None

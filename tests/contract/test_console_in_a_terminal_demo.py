@@ -219,9 +219,7 @@ def test_the_theme_is_that_of_the_last_time() -> None:
         assert backgrounds(console.colours()) <= chosen
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["SIGTERM", "SIGHUP"]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["SIGTERM", "SIGHUP"])
 def test_a_signal_gives_the_terminal_back(number: signal.Signals, code: int) -> None:
     with terminal(demo("--scenario", "healthy"), SMALL) as console:
         console.shows("all well", "q quit")

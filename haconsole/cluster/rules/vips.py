@@ -97,6 +97,7 @@ def held_by_several(picture: ClusterPicture, vip: VipPicture) -> Iterator[Findin
         evidence=present(*_kernels(picture, vip), *_states(picture, vip), by_client(vip)),
         remedy=f"first see whether they hear each other, on each: {_capture(loser.spec.lan_interface)}. "
         f"If keepalived on {loser.name} is dead or no master, there: {_removal(loser, vip)}",
+        since=vip.since,
     )
 
 
@@ -284,6 +285,7 @@ def two_masters(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
         remedy=f"on each: {_capture(device)}. If only its own adverts are seen, firewall or switch drop the other's "
         f"(accept protocol vrrp to 224.0.0.0/8); if both are seen, compare VRID, VIP list, interval, password and "
         f"version in {picture.spec.keepalived_config}",
+        since=max((i.since for _, i in told if i.since is not None), default=None),
     )
 
 

@@ -67,7 +67,9 @@ def _row(finding: Finding, depth: int, now: float, width: int) -> Row:
 
 
 def since_of(finding: Finding) -> float | None:
-    """The time of its oldest evidence: it is so since then, or longer."""
+    """When it became so, else the time of its oldest evidence: it is so since then, or longer."""
+    if finding.since is not None:
+        return finding.since
     return min((e.at for e in finding.evidence if e.at is not None), default=None)
 
 

@@ -260,6 +260,15 @@ def test_two_masters_are_the_cause_of_two_holders() -> None:
     assert play.ids().index("two-masters") < play.ids().index("vip-held-by-several")
 
 
+def test_a_split_is_as_old_as_its_second_master_and_no_older() -> None:
+    play = split(healthy()).wait(2.0).beat().served()
+    first, second = (play.one(i) for i in ("two-masters", "vip-held-by-several"))
+    assert first.since is not None
+    assert second.since is not None
+    assert play.now - first.since < 10
+    assert play.now - second.since < 10
+
+
 def test_two_masters_are_not_told_in_the_first_seconds() -> None:
     assert "two-masters" not in split(healthy()).ids()
 
