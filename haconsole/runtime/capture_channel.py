@@ -28,6 +28,8 @@ from haconsole.wire.errors import WireError
 BEAT_S: Final = 2.0
 SILENT_S: Final = 6.0
 """Without a sign of life for this long the link is given up."""
+START_S: Final = 20.0
+"""sudo and tcpdump have so long to begin."""
 SLOW_S: Final = 1.0
 """A listener that takes longer than this does not keep up: the node is only kept alive."""
 _HEAD_LIMIT: Final = 64 * 1024
@@ -67,7 +69,7 @@ class CaptureChannel:
     ) -> None:
         self._node, self._stream, self._marker = node, stream, marker
         self._now, self._listener, self._offset = clock.now, listener, offset
-        self._alive_at = self._now()
+        self._started = self._alive_at = self._now()
         self._sent: deque[float] = deque()
         self._taking_since: float | None = None
         """Since when the listener has been taking what came last: meanwhile nothing is read."""
@@ -95,12 +97,12 @@ class CaptureChannel:
 
     async def _beat(self) -> None:
         while not self._closed:
+            self._wake.clear()
             if self._end_asked:
                 await self._stream.write(b"q")
                 return
             await self._stream.write(self._next_beat())
             self._listener.tell_counts()
-            self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(BEAT_S):
                     await self._wake.wait()
@@ -111,6 +113,8 @@ class CaptureChannel:
             return b"-"  # an answer could not be read, and answers that pile up would block the node's side
         if self._sent and now - max(self._sent[0], self._alive_at) > SILENT_S:
             raise ProblemError(self._lost(f"no answer for {now - self._alive_at:.0f} s"))
+        if not self.listening and now - self._started > START_S:
+            raise ProblemError(self._slow())
         self._sent.append(now)
         return b".c" if self.listening else b"."
 
@@ -181,6 +185,14 @@ class CaptureChannel:
             kind=ProblemKind.LINK_LOST,
             summary=f"{self._node}: connected, but {why}; reconnecting",
             remedy=f"is {self._node} frozen or cut off? Try its console or another path",
+        )
+
+    def _slow(self) -> Problem:
+        last = f": {clean(self.words[-1])}" if self.words else ""
+        return Problem(
+            kind=ProblemKind.COMMAND_TIMED_OUT,
+            summary=f"{self._node}: tcpdump did not begin within {START_S:.0f} s{last}",
+            remedy=f"is sudo slow on {self._node} (a directory that does not answer)? Try there: time sudo -n true",
         )
 
     def _unreadable(self, why: str) -> Problem:

@@ -19,7 +19,7 @@ from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.readings import LogLine
 from haconsole.parse import iproute, journal
 from haconsole.parse.errors import ParseError
-from haconsole.parse.text import decode
+from haconsole.parse.text import clean, decode
 
 BEAT_S: Final = 2.0
 SILENT_S: Final = 6.0
@@ -198,6 +198,18 @@ class Collector:
             remedy="changes are seen at the next reading only; `haconsole doctor` says what is missing",
         )
         self._emit(ReadFailed(node=self._node, at=at, subject=Subject.LOG, problem=problem))
+
+
+def unforeseen(node: str, error: Exception) -> Problem:
+    """What no part of the console was made for: it ends one connection, never the console."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return Problem(
+        kind=ProblemKind.OUTPUT_UNREADABLE,
+        summary=f"{node}: haconsole itself failed on what the node said; nothing of it is believed",
+        remedy="a mistake in haconsole: please report it with this line (haconsole status -o json)",
+        detail=clean(f"{type(error).__name__}: {error}"[:400]),
+    )
 
 
 def first_problem(group: BaseExceptionGroup[ProblemError]) -> ProblemError:

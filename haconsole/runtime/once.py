@@ -19,7 +19,7 @@ from haconsole.model.findings import Severity
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
 from haconsole.model.state import ClusterState
-from haconsole.runtime.collector import first_problem
+from haconsole.runtime.collector import first_problem, unforeseen
 from haconsole.runtime.prober import probe_once
 from haconsole.runtime.reader import Group, NodeReader
 from haconsole.runtime.session import DAEMON_YOUNG_S
@@ -28,6 +28,8 @@ NODE_LIMIT_S: Final = 20.0
 """A node that has not told everything by then is left with what it told."""
 LONG_LOOK_S: Final = 3.0
 SIGN_OF_LIFE_S: Final = 4.0
+AGAIN_S: Final = 5.0
+"""The second look ends before what the first one taught of the others is too old."""
 SECOND_LOOK_S: Final = 1.6
 """Longer than keepalived's own hand-over has an address on both nodes or on none."""
 
@@ -74,9 +76,8 @@ class Look:
             try:
                 async with asyncio.timeout(SIGN_OF_LIFE_S):
                     await self._beat(reader)
-            except (ProblemError, TimeoutError):
-                problem = Problem(kind=ProblemKind.LINK_LOST, summary=f"{node}: answered, and then no more")
-                self.emit(LinkPhase(node=node, at=self._clock.now(), phase=Phase.WAITING, problem=problem))
+            except Exception as error:  # noqa: BLE001 - as in `_node`
+                self._lost(node, error, "answered, and then no more")
 
         connected = {n for n, s in self.state.nodes.items() if s.phase is Phase.CONNECTED}
         async with asyncio.TaskGroup() as tasks:
@@ -97,9 +98,10 @@ class Look:
 
         async def one(node: str, reader: NodeReader) -> None:
             try:
-                await self._groups(reader, (Group.KERNEL, Group.UNITS, Group.DAEMON))
-            except ProblemError as error:
-                self.emit(LinkPhase(node=node, at=self._clock.now(), phase=Phase.WAITING, problem=error.problem))
+                async with asyncio.timeout(AGAIN_S):
+                    await self._groups(reader, (Group.KERNEL, Group.UNITS, Group.DAEMON))
+            except Exception as error:  # noqa: BLE001 - as in `_node`
+                self._lost(node, error, "answered, and then no more")
 
         async with asyncio.TaskGroup() as tasks:
             for node, reader in self._readers.items():
@@ -116,15 +118,19 @@ class Look:
         try:
             async with asyncio.timeout(NODE_LIMIT_S):
                 await self._read_or_problem(node)
-        except ProblemError as error:
-            self.emit(LinkPhase(node=node.name, at=now(), phase=Phase.WAITING, problem=error.problem))
-        except TimeoutError:
-            problem = Problem(
-                kind=ProblemKind.TIMED_OUT,
-                summary=f"{node.name}: not read to the end within {NODE_LIMIT_S:.0f} s",
-                remedy=f"look at the load of {node.name}",
-            )
-            self.emit(LinkPhase(node=node.name, at=now(), phase=Phase.WAITING, problem=problem))
+        except Exception as error:  # noqa: BLE001 - a node must not be able to end the look at the others
+            self._lost(node.name, error, f"not read to the end within {NODE_LIMIT_S:.0f} s")
+
+    def _lost(self, node: str, error: Exception, late: str) -> None:
+        """`late`: what it means when the time ran out."""
+        if isinstance(error, ProblemError):
+            problem = error.problem
+        elif isinstance(error, TimeoutError):
+            summary, remedy = f"{node}: {late}", f"look at the load of {node}"
+            problem = Problem(kind=ProblemKind.TIMED_OUT, summary=summary, remedy=remedy)
+        else:
+            problem = unforeseen(node, error)
+        self.emit(LinkPhase(node=node, at=self._clock.now(), phase=Phase.WAITING, problem=problem))
 
     async def _read_or_problem(self, node: NodeSpec) -> None:
         try:

@@ -21,6 +21,7 @@ from haconsole.model.readings import (
     IdentityReading,
     KeepalivedVersion,
     Listener,
+    LogLine,
     Rights,
     SquidReading,
     UnitsReading,
@@ -28,6 +29,7 @@ from haconsole.model.readings import (
 )
 from haconsole.model.spec import ClusterSpec, NodeSpec
 from haconsole.parse import journal, keepalived_conf
+from haconsole.parse.errors import ParseError
 from haconsole.parse.text import decode
 from haconsole.runtime import interpret, squid_manager
 
@@ -207,18 +209,27 @@ class NodeReader:
                     files.update(found.files)
 
     async def log_tail(self) -> list[Event]:
-        """keepalived's last log lines, once: for those who do not follow the log."""
-        if self.systemd is not None and self.systemd >= 236:
-            outputs = await self._run([read.LOG_TAIL])
-            found = outputs.get(read.LOG_TAIL.id)
-            if found is not None and found.status == 0 and found.stdout.strip():
-                return self._journal(found.stdout)
-        return [self.log_failed()]
+        """keepalived's last log lines, once: for those who do not follow the log.
 
-    def _journal(self, data: bytes) -> list[Event]:
+        From the journal; from the syslog file where journalctl is older than 236 (CentOS 7).
+        """
+        spec = read.LOG_TAIL if self.systemd is not None and self.systemd >= 236 else read.LOG_FILE_TAIL
+        found = (await self._run([spec])).get(spec.id)
+        if found is None or found.status != 0 or not found.stdout.strip():
+            return [self.log_failed()]
         at = self._clock.now()
-        lines = (journal.parse_journal_line(raw) for raw in data.splitlines() if raw.strip())
+        lines = (self._log_line(spec, raw, at) for raw in found.stdout.splitlines() if raw.strip())
         return [LogHeard(node=self._node.name, at=at, line=line, backlog=True) for line in lines if line is not None]
+
+    def _log_line(self, spec: CommandSpec, raw: bytes, at: float) -> LogLine | None:
+        """One line; None for other programs' lines and for what no parser understands."""
+        units = {"keepalived_unit": self._names.keepalived_unit, "squid_unit": self._names.squid_unit}
+        try:
+            if spec is read.LOG_TAIL:
+                return journal.parse_journal_line(raw, **units)
+            return journal.parse_syslog_line(raw, node_now_s=at, node_utc_offset_s=self.utc_offset_s, **units)
+        except ParseError:
+            return None
 
     def log_failed(self) -> ReadFailed:
         """The log cannot be read by this login, and what would help."""

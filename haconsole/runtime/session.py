@@ -19,7 +19,7 @@ from haconsole.model.events import Event, LinkPhase, LogHeard, Phase
 from haconsole.model.problems import Problem, ProblemError
 from haconsole.model.readings import LogFactKind, Rights
 from haconsole.model.spec import ClusterSpec, NodeSpec
-from haconsole.runtime.collector import Collector, Source, first_problem
+from haconsole.runtime.collector import Collector, Source, first_problem, unforeseen
 from haconsole.runtime.reader import Group, NodeReader
 
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -92,11 +92,12 @@ class NodeSession:
             started = self._clock.now()
             try:
                 await self._connect_and_serve()
-            except ProblemError as error:
+            except Exception as error:  # noqa: BLE001 - a node must not be able to end the screen
+                problem = error.problem if isinstance(error, ProblemError) else unforeseen(self._node.name, error)
                 # A link that held for a while was a good one: start the backoff anew.
-                failures = 0 if self._clock.now() - started > 30.0 else failures + 1
-                wait = self._wait_s(error.problem, failures)
-                self._phase(Phase.WAITING, error.problem, self._clock.now() + wait)
+                failures = 1 if self._clock.now() - started > 30.0 else failures + 1
+                wait = self._wait_s(problem, failures)
+                self._phase(Phase.WAITING, problem, self._clock.now() + wait)
                 await asyncio.sleep(wait)
 
     def _wait_s(self, problem: Problem, failures: int) -> float:

@@ -224,6 +224,16 @@ async def test_no_sign_of_life_is_a_lost_link(monkeypatch: pytest.MonkeyPatch) -
     assert "no answer" in error.value.problem.summary
 
 
+async def test_a_sudo_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capture_channel, "START_S", 0.05)
+    wire = Wire()
+    async with following(wire) as (_, ears, _connection):
+        wire.say("W sudo: ldap does not answer\n")
+        await until(lambda: ears.problems)
+    assert "did not begin" in ears.problems[0]
+    assert "ldap does not answer" in ears.problems[0]
+
+
 async def test_who_does_not_take_what_is_heard_is_waited_for_and_the_node_kept_alive(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
