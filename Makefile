@@ -4,6 +4,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Most tests wait for something: more workers than cores. The lab's tests share two labs (tests/conftest.py).
+WORKERS ?= 4
 # What a person runs is started through the environment's own interpreter.
 RUN := $(BIN)/python -m haconsole
 
@@ -24,7 +26,7 @@ demo: $(VENV)/.installed
 # The lab's tests run where they can; what is missing is said first, in plain words.
 test: $(VENV)/.dev
 	@$(BIN)/python -m tests.lab check || [ "$$HACONSOLE_LAB" != required ]
-	$(BIN)/python -m pytest -m "not bench and not soak" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not bench and not soak" $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

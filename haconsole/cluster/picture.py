@@ -7,7 +7,7 @@ or whose node does not answer is None in the picture, and `None` is unknown ever
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from haconsole.cluster.instances import InstancePicture, instances_of
@@ -101,6 +101,17 @@ class NodePicture:
     units_at: float | None = None
     squid_at: float | None = None
     config_test_at: float | None = None
+    held: Mapping[IpAddress, int] = field(init=False, repr=False, compare=False)
+    """Address -> prefix, of `kernel`. Like `managed` only there to be quick."""
+    managed: Mapping[IpAddress, tuple[InstancePicture, int]] = field(init=False, repr=False, compare=False)
+    """VIP -> (instance, prefix), of `instances`."""
+
+    def __post_init__(self) -> None:
+        addresses = () if self.kernel is None else reversed(self.kernel.addresses)
+        held = {a.address.ip: a.address.network.prefixlen for a in addresses}
+        managed = {v.ip: (i, v.network.prefixlen) for i in reversed(self.instances or ()) for v in reversed(i.vips)}
+        object.__setattr__(self, "held", held)
+        object.__setattr__(self, "managed", managed)
 
     @property
     def name(self) -> str:
@@ -108,9 +119,7 @@ class NodePicture:
 
     def holds(self, vip: IpAddress) -> bool | None:
         """Does the kernel have the address; None: not known."""
-        if self.kernel is None:
-            return None
-        return any(a.address.ip == vip for a in self.kernel.addresses)
+        return None if self.kernel is None else vip in self.held
 
     def addresses_of(self, interface: str) -> tuple[Address, ...]:
         """Addresses on one interface; empty also when the kernel could not be read."""
@@ -118,7 +127,8 @@ class NodePicture:
 
     def instance_of(self, vip: IpAddress) -> InstancePicture | None:
         """The instance whose VIP list has the address."""
-        return next((i for i in self.instances or () if any(v.ip == vip for v in i.vips)), None)
+        found = self.managed.get(vip)
+        return None if found is None else found[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,13 +183,17 @@ class ClusterPicture:
 def picture(spec: ClusterSpec, state: ClusterState, now: float, policy: Policy = DEFAULT_POLICY) -> ClusterPicture:
     """What may be believed of the cluster at `now` (console clock)."""
     nodes = tuple(_node(spec, n, state.nodes[n.name], now, policy) for n in spec.nodes)
-    vips = tuple(_vip(spec, state, nodes, address, now=now, policy=policy) for address in _order(spec, state))
+    priorities = {n.name: _base_priorities(state.nodes[n.name]) for n in spec.nodes}
+    vips = tuple(
+        _vip(spec, state, nodes, address, priorities=priorities, now=now, policy=policy)
+        for address in _order(spec, state)
+    )
     return ClusterPicture(spec=spec, at=now, nodes=nodes, vips=vips, log=state.log, policy=policy)
 
 
 def _order(spec: ClusterSpec, state: ClusterState) -> list[IpAddress]:
     """As configured, then the learned ones by address, IPv4 first."""
-    configured = [v.address for v in spec.vips]
+    configured = {v.address: None for v in spec.vips}
     return [*configured, *sorted((a for a in state.vips if a not in configured), key=lambda a: (a.version, int(a)))]
 
 
@@ -301,6 +315,7 @@ def _vip(
     nodes: tuple[NodePicture, ...],
     address: IpAddress,
     *,
+    priorities: Mapping[str, Mapping[IpAddress, int | None]],
     now: float,
     policy: Policy,
 ) -> VipPicture:
@@ -312,9 +327,9 @@ def _vip(
     last = seen.probes[-1] if seen.probes else None
     return VipPicture(
         address=address,
-        prefix=_prefix(read, [i for _, i in found], address),
+        prefix=_prefix(nodes, address),
         vrid=next((i.vrid for _, i in found if i.vrid is not None), None),
-        preferred=_preferred(spec, state, address),
+        preferred=_preferred(spec, priorities, address),
         holders=holders,
         unread=tuple(n.name for n in nodes if n.kernel is None),
         masters=tuple(n.name for n, i in told if i.state is VrrpState.MASTER) if told else None,
@@ -327,11 +342,11 @@ def _vip(
     )
 
 
-def _prefix(read: list[NodePicture], instances: list[InstancePicture], address: IpAddress) -> int | None:
+def _prefix(nodes: tuple[NodePicture, ...], address: IpAddress) -> int | None:
     """As the instances have it, else as it is on a holder."""
-    managed = [v for i in instances for v in i.vips]
-    held = [a.address for n in read if n.kernel is not None for a in n.kernel.addresses]
-    return next((v.network.prefixlen for v in (*managed, *held) if v.ip == address), None)
+    managed = (n.managed[address][1] for n in nodes if address in n.managed)
+    held = (n.held[address] for n in nodes if address in n.held)
+    return next((prefix for found in (managed, held) for prefix in found), None)
 
 
 def _vip_since(
@@ -345,7 +360,9 @@ def _vip_since(
     return max(times, default=None)
 
 
-def _preferred(spec: ClusterSpec, state: ClusterState, address: IpAddress) -> str | None:
+def _preferred(
+    spec: ClusterSpec, priorities: Mapping[str, Mapping[IpAddress, int | None]], address: IpAddress
+) -> str | None:
     """As configured, else the node with the highest base priority; None where not every node is known.
 
     Base priorities are configuration: they are believed even when a node cannot be read just now.
@@ -353,24 +370,21 @@ def _preferred(spec: ClusterSpec, state: ClusterState, address: IpAddress) -> st
     configured = next((v.preferred for v in spec.vips if v.address == address), None)
     if configured is not None:
         return configured
-    priorities: dict[str, int] = {}
-    for node in spec.nodes:
-        value = _base_priority(state.nodes[node.name], address)
-        if value is None:
-            return None
-        priorities[node.name] = value
-    best = max(priorities.values())
-    owners = [n for n, p in priorities.items() if p == best]
+    found = {name: value for name, of in priorities.items() if (value := of.get(address)) is not None}
+    if len(found) < len(priorities):
+        return None
+    best = max(found.values())
+    owners = [n for n, p in found.items() if p == best]
     return owners[0] if len(owners) == 1 else None
 
 
-def _base_priority(node: NodeState, address: IpAddress) -> int | None:
-    if node.daemon is not None:
-        for instance in node.daemon.value.instances:
-            if any(v.ip == address for v in instance.vips):
-                return instance.priority
+def _base_priorities(node: NodeState) -> Mapping[IpAddress, int | None]:
+    """VIP -> priority, as the daemon tells it, else as configured; of several instances the first."""
+    found: dict[IpAddress, int | None] = {}
     if node.config is not None:
-        for entry in vrrp_instances(node.config.value.conf):
-            if any(v.ip == address for v in entry.vips):
-                return entry.priority
-    return None
+        for entry in reversed(vrrp_instances(node.config.value.conf)):
+            found.update(dict.fromkeys((v.ip for v in entry.vips), entry.priority))
+    if node.daemon is not None:
+        for instance in reversed(node.daemon.value.instances):
+            found.update(dict.fromkeys((v.ip for v in instance.vips), instance.priority))
+    return found

@@ -50,6 +50,12 @@ from haconsole.parse.keepalived_conf import vrrp_instances
 
 LOG_LENGTH: Final = 2000
 """Lines kept in the merged log of a cluster."""
+LEARNED: Final = 128
+"""Addresses that one node may teach: this console asks each of them every two seconds."""
+ADDRESSES: Final = 10_000
+"""Addresses and links of a node that are followed between two readings."""
+INSTANCES: Final = 1000
+"""Instances whose last log line is kept."""
 PROBES_KEPT: Final = 60
 """Client results kept for each VIP: two minutes at one every two seconds."""
 
@@ -86,7 +92,7 @@ def initial(spec: ClusterSpec) -> ClusterState:
     return ClusterState(
         name=spec.name,
         nodes={n.name: NodeState(name=n.name) for n in spec.nodes},
-        vips={v.address: VipState(address=v.address) for v in spec.vips},
+        vips={v.address: VipState(address=v.address, configured=True) for v in spec.vips},
     )
 
 
@@ -168,7 +174,9 @@ def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState
     else:
         failed = _without(failed, subject)
     new = replace(node, failed=failed, **changes)  # type: ignore[arg-type]
-    state = _learn_vips(_with(state, new), event.reading)
+    state = _with(state, new)
+    if subject in {Subject.DAEMON, Subject.CONFIG}:
+        state = _learn_vips(state, event.at, node.name)
     if subject is not Subject.KERNEL:
         return state
     # The first look over a connection teaches who holds what; when that changed is not known.
@@ -189,10 +197,12 @@ def _kernel(state: ClusterState, node: NodeState, event: KernelEvent) -> Cluster
         return _with(state, node)
     before = node.kernel.value
     after = changed_kernel(before, event.change)
-    if after == before:
+    if after is before or after == before:
         return _with(state, node)
     node = replace(node, kernel=Known(after, event.at, "kernel.monitor"))
-    state = _holders(_with(state, node), event.at)
+    change = event.change
+    only = change.address.address.ip if isinstance(change, AddressAdded | AddressRemoved) else None
+    state = _holders(_with(state, node), event.at, only)
     latency = node.latency_s if node.latency_s is not None else 0.0
     said = Occurrence(
         at=event.at, error_s=latency, origin=node.name, source="kernel", text=_kernel_text(before, event.change)
@@ -204,13 +214,15 @@ def changed_kernel(reading: KernelReading, change: KernelChange) -> KernelReadin
     """`reading` after one line of `ip monitor`. The same value when nothing is new."""
     match change:
         case AddressAdded(address=address):
-            kept = tuple(a for a in reading.addresses if not _same_address(a, address))
-            if address in reading.addresses:
+            if address in reading.addresses or len(reading.addresses) >= ADDRESSES:
                 return reading
+            kept = tuple(a for a in reading.addresses if not _same_address(a, address))
             return replace(reading, addresses=(*kept, address))
         case AddressRemoved(address=address):
             return replace(reading, addresses=tuple(a for a in reading.addresses if not _same_address(a, address)))
         case LinkChanged(link=link):
+            if link.name not in reading.links and len(reading.links) >= ADDRESSES:
+                return reading
             return replace(reading, links={**reading.links, link.name: link})
         case LinkRemoved(name=name):
             kept = tuple(a for a in reading.addresses if a.interface != name)
@@ -243,15 +255,22 @@ def _link_word(link: Link) -> str:
     return "up" if link.carrier else "up, no carrier"
 
 
-def _holders(state: ClusterState, at: float | None) -> ClusterState:
-    """Note who holds what, and when that changed; `at` None: it was learned, not changed."""
+def _holders(state: ClusterState, at: float | None, only: IpAddress | None = None) -> ClusterState:
+    """Note who holds what, and when that changed; `at` None: it was learned, not changed.
+
+    only: nothing but this address can have changed its holders.
+    """
+    if only is not None and only not in state.vips:
+        return state
+    found: dict[IpAddress, set[str]] = {a: set() for a in ((only,) if only is not None else state.vips)}
+    for node in state.nodes.values():
+        for each in node.kernel.value.addresses if node.kernel is not None else ():
+            ip = each.address.ip
+            if ip in found:
+                found[ip].add(node.name)
     vips = dict(state.vips)
-    for address, vip in vips.items():
-        held = frozenset(
-            n.name
-            for n in state.nodes.values()
-            if n.kernel is not None and any(a.address.ip == address for a in n.kernel.value.addresses)
-        )
+    for address, names in found.items():
+        vip, held = vips[address], frozenset(names)
         if held != vip.holders:
             vips[address] = replace(vip, holders=held, holders_since=at if vip.holders is not None else None)
     return replace(state, vips=vips)
@@ -263,7 +282,8 @@ def _logged(state: ClusterState, node: NodeState, event: LogHeard) -> ClusterSta
     fact = line.fact
     if fact is not None and fact.kind is LogFactKind.STATE and fact.instance is not None and fact.state is not None:
         before = node.logged.get(fact.instance)
-        if before is None or before.at <= at:
+        full = before is None and len(node.logged) >= INSTANCES
+        if not full and (before is None or before.at <= at):
             logged = LoggedState(state=fact.state, at=at, text=line.text)
             node = replace(node, logged={**node.logged, fact.instance: logged})
     if fact is not None and fact.kind in {LogFactKind.STARTED, LogFactKind.STOPPED}:
@@ -308,14 +328,53 @@ def _say(state: ClusterState, said: Occurrence) -> ClusterState:
     return replace(state, log=(*log[:index], said, *log[index:])[-LOG_LENGTH:])
 
 
-def _learn_vips(state: ClusterState, reading: object) -> ClusterState:
-    """VIPs that a daemon or its configuration names are watched like configured ones."""
-    match reading:
-        case DaemonReading(instances=instances):
-            found = [v.ip for i in instances for v in i.vips]
-        case ConfigReading(conf=conf):
-            found = [v.ip for i in vrrp_instances(conf) for v in i.vips]
-        case _:
-            return state
-    new: dict[IpAddress, VipState] = {a: VipState(address=a) for a in found if a not in state.vips}
-    return _holders(replace(state, vips={**state.vips, **new}), None) if new else state
+def _learn_vips(state: ClusterState, at: float, teacher: str) -> ClusterState:
+    """VIPs that a daemon or its configuration names are watched like configured ones, until no node does.
+
+    Bounded for each node: whatever it names, this console goes out to few addresses, and only to such
+    as a proxy can have.
+    """
+    taught: dict[IpAddress, None] = {}
+    read = True
+    for node in state.nodes.values():
+        names = [a for a in named(node) if watchable(a)]
+        if node.name == teacher and len(names) > LEARNED:
+            text = f"names {len(names)} addresses: of those that are not configured {LEARNED} are watched"
+            state = _say_once(state, Occurrence(at=at, error_s=0.0, origin=teacher, source="console", text=text))
+        taught |= dict.fromkeys(names[:LEARNED])
+        read = read and (node.daemon is not None or node.config is not None)
+    learned = sum(not v.configured for v in state.vips.values())
+    # A node of which nothing was ever read may still name what the others do not.
+    read = read or learned > LEARNED * len(state.nodes)
+    kept = {a: v for a, v in state.vips.items() if v.configured or a in taught or not read}
+    new = {a: VipState(address=a) for a in taught if a not in kept}
+    if not new and len(kept) == len(state.vips):
+        return state
+    return _holders(replace(state, vips={**kept, **new}), None)
+
+
+def _say_once(state: ClusterState, said: Occurrence) -> ClusterState:
+    """Unless the log has it already."""
+    known = any(o.origin == said.origin and o.text == said.text for o in state.log)
+    return state if known else _say(state, said)
+
+
+def named(node: NodeState) -> Iterable[IpAddress]:
+    """The VIPs that a node's daemon or its configuration names, each once, in order."""
+    found: dict[IpAddress, None] = {}
+    if node.daemon is not None:
+        found |= dict.fromkeys(v.ip for i in node.daemon.value.instances for v in i.vips)
+    if node.config is not None:
+        found |= dict.fromkeys(v.ip for i in vrrp_instances(node.config.value.conf) for v in i.vips)
+    return found
+
+
+def watchable(address: IpAddress) -> bool:
+    """May clients use it: not an address that means this host, one link, many hosts or none."""
+    return not (
+        address.is_loopback
+        or address.is_link_local  # the first address of an IPv6 instance: routers want it, no client does
+        or address.is_multicast
+        or address.is_unspecified
+        or int(address) == 0xFFFFFFFF
+    )

@@ -26,6 +26,7 @@ SENDERS_KEPT: Final = 64
 TAKEOVERS_KEPT: Final = 200
 GAPS_KEPT: Final = 120
 ANNOUNCEMENTS_KEPT: Final = 500
+REPEATED_KEPT: Final = 4096
 TWO_MASTERS_INTERVALS: Final = 3
 """Two senders for longer than this many intervals are two masters, not a hand-over (TRIAGE R01)."""
 
@@ -121,6 +122,17 @@ class Router:
         return speaking if len(speaking) > 1 else []
 
 
+@dataclass(slots=True)
+class _Repeated:
+    """An advert that was heard before, and where it belongs: a master says the same for days."""
+
+    advert: Advert
+    router: Router
+    sender: Sender
+    down_s: float
+    """A longer gap than this is more than a repetition."""
+
+
 class Tracker:
     """Feed it packets in the order of their times; ask it what may be concluded."""
 
@@ -133,9 +145,13 @@ class Tracker:
         """Packets that are no adverts: CARP and the like."""
         self.overflow = 0
         """Adverts of virtual routers or senders beyond what is kept: counted, not tracked."""
+        self._repeated: dict[int, _Repeated] = {}
 
     def feed(self, at: float, packet: Packet) -> Takeover | None:
         """Take one packet. Returns the take-over that it completes, if any."""
+        known = self._repeated.get(id(packet))
+        if known is not None and known.advert is packet and self._repeats(at, known):
+            return None
         if isinstance(packet, Advert):
             return self._advert(at, packet)
         if isinstance(packet, Announcement):
@@ -143,6 +159,25 @@ class Tracker:
         else:
             self.others += 1
         return None
+
+    def _repeats(self, at: float, known: _Repeated) -> bool:
+        """True: the master said once more, in time, what it said last: all that `_advert` would do is done."""
+        sender, router = known.sender, known.router
+        gap = at - sender.last_at
+        if sender.last is not known.advert or router.master is not sender.source or gap > known.down_s:
+            return False
+        sender.gaps_s.append(gap)
+        sender.last_at = at
+        sender.count += 1
+        router.adverts += 1
+        self.adverts += 1
+        return True
+
+    def _remember(self, advert: Advert, router: Router, sender: Sender) -> None:
+        if len(self._repeated) >= REPEATED_KEPT:
+            self._repeated.clear()
+        down_s = master_down_s(advert.version, 1, sender.interval_s)
+        self._repeated[id(advert)] = _Repeated(advert, router, sender, down_s)
 
     def _advert(self, at: float, advert: Advert) -> Takeover | None:
         self.adverts += 1
@@ -164,6 +199,7 @@ class Tracker:
             _heard(sender, at, advert)
         if advert.priority == 0:
             return None
+        self._remember(advert, router, router.senders[source])
         return self._master(router, at, router.senders[source])
 
     def _master(self, router: Router, at: float, sender: Sender) -> Takeover | None:

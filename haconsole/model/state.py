@@ -106,6 +106,8 @@ class VipState:
     """What clients got through one VIP, newest last, bounded."""
 
     address: IpAddress
+    configured: bool = False
+    """False: learned from a node, and watched only while one names it."""
     probes: tuple[ClientProbed, ...] = ()
     ok_since: float | None = None
     failed_since: float | None = None

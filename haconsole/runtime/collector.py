@@ -28,6 +28,13 @@ LINE_LIMIT: Final = 16 * 1024
 LOG_RATE: Final = 400.0
 """Log lines taken each second; more are counted, not shown."""
 LOG_BURST: Final = 2000.0
+FACT_RATE: Final = 200.0
+"""Log lines that change what is believed have an allowance of their own: no chatter can use it up."""
+FACT_BURST: Final = 5000.0
+CHANGE_RATE: Final = 100.0
+"""Changes of links and addresses followed each second; after more of them the kernel is read anew."""
+CHANGE_BURST: Final = 2000.0
+READ_ANEW: Final = "they came too fast; the kernel is read anew"
 BACKLOG_S: Final = 3.0
 """Log lines in the first seconds, older than the connection, are backlog."""
 
@@ -93,7 +100,9 @@ class Collector:
         self._sent: deque[float] = deque()
         self._lines = Lines()
         self._rate = Rate(LOG_RATE, LOG_BURST)
-        self._dropped = 0
+        self._facts = Rate(FACT_RATE, FACT_BURST)
+        self._changes = Rate(CHANGE_RATE, CHANGE_BURST)
+        self._dropped = self._missed = 0
         self._started = clock.now()
         self._log_seen = False
         self.unreadable = 0
@@ -131,6 +140,7 @@ class Collector:
             at = self._clock.now()
             for line in self._lines.feed(block):
                 self._line(at, line)
+            await asyncio.sleep(0)  # a full channel gives block after block at once: the others want a turn too
         raise ProblemError(
             Problem(kind=ProblemKind.LINK_LOST, summary=f"{self._node}: the collector ended; reconnecting")
         )
@@ -142,9 +152,7 @@ class Collector:
                 case b"T ":
                     self._answered(at, text)
                 case b"K ":
-                    change = iproute.parse_monitor_line(decode(text))
-                    if change is not None:
-                        self._emit(KernelEvent(node=self._node, at=at, change=change))
+                    self._changed(at, text)
                 case b"L ":
                     self._log(at, journal.parse_journal_line(text, **self._units()))
                 case b"S ":
@@ -156,6 +164,14 @@ class Collector:
         except (ParseError, ValueError):
             self.unreadable += 1
 
+    def _changed(self, at: float, text: bytes) -> None:
+        if not self._changes.take(at):
+            self._missed += 1
+            return
+        change = iproute.parse_monitor_line(decode(text))
+        if change is not None:
+            self._emit(KernelEvent(node=self._node, at=at, change=change))
+
     def _units(self) -> dict[str, str]:
         return {"keepalived_unit": self._source.keepalived_unit, "squid_unit": self._source.squid_unit}
 
@@ -165,7 +181,10 @@ class Collector:
         return journal.parse_syslog_line(text, node_now_s=now, node_utc_offset_s=zone, **self._units())
 
     def _answered(self, at: float, text: bytes) -> None:
-        sent = self._sent.popleft() if self._sent else at
+        if not self._sent:  # nobody asked: an answer to nothing proves nothing
+            self.unreadable += 1
+            return
+        sent = self._sent.popleft()
         value = float(text)
         if 0 < value < 1e11:
             self._offset_s = value - (sent + at) / 2
@@ -175,18 +194,21 @@ class Collector:
         if line is None:
             return
         self._log_seen = True
-        # A line that changes what is believed is never dropped, however big the flood around it.
-        if line.fact is None and not self._rate.take(at):
+        # A line that changes what is believed is not dropped, however big the flood around it.
+        if not (self._rate if line.fact is None else self._facts).take(at):
             self._dropped += 1
             return
         backlog = at - self._started < BACKLOG_S and (line.node_time_s is None or line.node_time_s < self._started)
         self._emit(LogHeard(node=self._node, at=at, line=line, backlog=backlog))
 
     def _report_dropped(self, at: float) -> None:
-        if not self._dropped:
-            return
-        text = f"{self._dropped} log lines not shown: they came faster than {LOG_RATE:.0f} a second"
-        self._dropped = 0
+        if self._dropped:
+            self._note(at, f"{self._dropped} log lines not shown: they came faster than {LOG_RATE:.0f} a second")
+        if self._missed:
+            self._note(at, f"{self._missed} changes of links and addresses not followed: {READ_ANEW}")
+        self._dropped = self._missed = 0
+
+    def _note(self, at: float, text: str) -> None:
         line = LogLine(program="console", ident="haconsole", text=text, node_time_s=None)
         self._emit(LogHeard(node=self._node, at=at, line=line))
 

@@ -11,15 +11,19 @@ from haconsole.model.events import ClientProbed, Event
 from haconsole.model.spec import ClusterSpec, IpAddress
 
 CADENCE_S: Final = 2.0
+AT_ONCE: Final = 128
+"""Connections of one cluster's probes at the same time."""
 
 
 async def probe_once(
     cluster: ClusterSpec, vips: Iterable[IpAddress], probe: ClientProbe, clock: Clock, emit: Callable[[Event], None]
 ) -> None:
-    """One request through each VIP, all at once; an event as each is answered or given up."""
+    """One request through each VIP, many at once; an event as each is answered or given up."""
+    places = asyncio.Semaphore(AT_ONCE)
 
     async def one(vip: IpAddress) -> None:
-        result = await probe.probe(cluster, vip)
+        async with places:
+            result = await probe.probe(cluster, vip)
         emit(ClientProbed(vip=vip, at=clock.now(), result=result))
 
     async with asyncio.TaskGroup() as tasks:

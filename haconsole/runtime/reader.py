@@ -35,6 +35,8 @@ from haconsole.runtime import interpret, squid_manager
 
 _INCLUDE_ROUNDS: Final = 4
 """Depth of includes that is followed: each round is one more trip to the node."""
+_CONFIG_LIMIT: Final = 4 << 20
+"""Bytes of configuration after which no more is fetched: the parser takes no more."""
 
 
 class Group(Enum):
@@ -202,6 +204,8 @@ class NodeReader:
             if not wanted:
                 return
             for pattern in wanted[:32]:
+                if sum(map(len, files.values())) > _CONFIG_LIMIT:
+                    return  # more than the parser takes: it will say so
                 asked.add(pattern)
                 outputs = await self._run([read.CONFIG_INCLUDE], replace(self._names, pattern=pattern))
                 found = outputs.get(read.CONFIG_INCLUDE.id)

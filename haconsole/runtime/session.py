@@ -19,7 +19,7 @@ from haconsole.model.events import Event, LinkPhase, LogHeard, Phase
 from haconsole.model.problems import Problem, ProblemError
 from haconsole.model.readings import LogFactKind, Rights
 from haconsole.model.spec import ClusterSpec, NodeSpec
-from haconsole.runtime.collector import Collector, Source, first_problem, unforeseen
+from haconsole.runtime.collector import READ_ANEW, Collector, Source, first_problem, unforeseen
 from haconsole.runtime.reader import Group, NodeReader
 
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -196,6 +196,8 @@ class NodeSession:
         now, fact = self._clock.now(), event.line.fact
         if fact is not None and fact.kind is LogFactKind.DUMPED:
             return
+        if event.line.program == "console" and event.line.text.endswith(READ_ANEW):
+            self._hasten(Group.KERNEL, now)
         if event.line.program == "systemd":
             for group in (Group.UNITS, Group.SQUID, Group.COUNTERS):
                 self._hasten(group, now + 0.2)

@@ -1,7 +1,7 @@
 """Frames of a capture -> packets that concern us: Ethernet, VLAN, Linux cooked v1 and v2, raw IP.
 
-`decode` is the hot path: identical frames (a master repeats itself for days) are remembered,
-bounded. Link types are those of the pcap format.
+`decode` is the hot path: equal frames (a master repeats itself for days, but for IP's identification
+and header checksum, of which nothing is concluded) are remembered, bounded. Link types are those of the pcap format.
 """
 
 from __future__ import annotations
@@ -40,13 +40,19 @@ class Link:
     vlan: int | None
 
 
-@lru_cache(maxsize=8192)
 def decode(frame: bytes, link_type: int = ETHERNET, length: int | None = None) -> Packet | None:
     """What the frame says; None: nothing that concerns us (an ordinary ARP, TCP, ...).
 
     length: of the frame on the wire, where the capture kept less; None: it is whole.
     Raises: WireError, and nothing else, for frames that claim to be ours and are not.
     """
+    if link_type == ETHERNET and frame[12:14] == b"\x08\x00" and len(frame) >= 34:
+        frame = frame[:18] + b"\0\0" + frame[20:24] + b"\0\0" + frame[26:]
+    return _decode(frame, link_type)
+
+
+@lru_cache(maxsize=8192)
+def _decode(frame: bytes, link_type: int) -> Packet | None:
     link = link_layer(frame, link_type)
     if link.ethertype == _IPV4:
         return _ipv4(frame, link)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from haconsole.wire.errors import WireError
 
@@ -24,8 +24,7 @@ _SECTION, _INTERFACE, _SIMPLE, _ENHANCED, _PACKET = 0x0A0D0D0A, 1, 3, 6, 2
 _BLOCK_LIMIT: Final = 16 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One captured frame. `length`: on the wire; `len(data)` may be less. `at`: seconds since the epoch."""
 
     at: float

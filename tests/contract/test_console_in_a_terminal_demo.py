@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -85,9 +86,10 @@ class Terminal:
     def text(self) -> str:
         return self._tmux("capture-pane", "-p")
 
-    def colours(self) -> str:
-        """The screen with its colours."""
-        return self._tmux("capture-pane", "-p", "-e")
+    def colours_of(self, word: str = "") -> set[str]:
+        """The colours in the lines that have this word."""
+        lines = [x for x in self._tmux("capture-pane", "-p", "-e").splitlines() if word in x]
+        return {colour for line in lines for colour in re.findall(r"[34]8;(?:5;\d+|2;\d+;\d+;\d+)", line)}
 
     def modes(self) -> str:
         """Alternate screen, mouse, cursor: `0 0 1` is what a shell expects."""
@@ -96,7 +98,7 @@ class Terminal:
     def press(self, *keys: str) -> None:
         self._tmux("send-keys", *keys)
 
-    def type(self, text: str) -> None:
+    def enter(self, text: str) -> None:
         self._tmux("send-keys", "-l", text)
 
     def until(self, condition: Callable[[str], object], what: str) -> str:
@@ -173,7 +175,9 @@ def test_a_tour_by_keyboard(size: tuple[int, int]) -> None:
         console.press("Escape")
         console.lacks("esc closes")
 
+        cursor = console.colours_of("switched off)")
         console.press("f")
+        console.until(lambda _: console.colours_of("switched off)") != cursor, "the cursor on the first finding")
         console.press("Enter")
         console.shows("link-down", "Evidence", "kernel on proxy-serv01", "eth1: switched off", "What to do")
         console.press("Escape")
@@ -186,37 +190,35 @@ def test_a_tour_by_keyboard(size: tuple[int, int]) -> None:
 
         console.press("/")
         console.shows("words that must be there")
-        console.type("squid")  # a `q` in the filter's line is a letter
+        console.enter("squid")  # a `q` in the filter's line is a letter
         console.shows("pass `squid`")
         console.press("Escape")
         console.lacks("pass `squid`")
 
-        before = console.colours()
+        before = console.colours_of()
         console.press("t")
         console.shows("theme: haconsole-")
-        assert backgrounds(console.colours()) != backgrounds(before)
+        assert console.colours_of() != before
 
         console.press("q")
         console.left(0)
         assert [json.loads(f.read_text())["theme"] for f in console.folder.rglob("console.json")] != []
 
 
-def backgrounds(screen: str) -> set[str]:
-    """Background colours on a captured screen."""
-    return {part.split("m")[0] for part in screen.split("48;")[1:]}
-
-
-def test_the_theme_is_that_of_the_last_time() -> None:
-    with terminal(demo("--scenario", "healthy"), SMALL) as console:
+def test_the_theme_is_that_of_the_last_time(tmp_path: Path) -> None:
+    home = {"HOME": str(tmp_path)}
+    with terminal(demo("--scenario", "healthy"), SMALL, home) as console:
         console.shows("all well", "q quit")
+        first = console.colours_of("VIPs")
         console.press("t")
         console.shows("theme: haconsole-")
-        chosen = backgrounds(console.colours())
+        chosen = console.colours_of("VIPs")
+        assert chosen != first
         console.press("q")
         console.left(0)
-        console._tmux("respawn-pane", "-k", *demo("--scenario", "healthy"))
+    with terminal(demo("--scenario", "healthy"), SMALL, home) as console:
         console.shows("all well", "q quit")
-        assert backgrounds(console.colours()) <= chosen
+        assert console.colours_of("VIPs") == chosen
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["SIGTERM", "SIGHUP"])

@@ -45,6 +45,7 @@ RANK: Final = (
     "no-redundancy",
     "state-source-weak",
     "vips-unknown",
+    "vips-not-watched",
 )
 """Roots before symptoms: a finding follows only from one with an earlier id."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
+from haconsole.cluster.reduce import watchable
 from haconsole.cluster.rules.common import by_client, by_instance, by_kernel, lasting, listed, present, span
 from haconsole.model.events import ClientProbed
 from haconsole.model.findings import Evidence, Finding, Severity
@@ -18,6 +19,7 @@ REFUSALS: Final = frozenset({403, 407})
 def rules(picture: ClusterPicture) -> Iterator[Finding]:
     """Every finding of the family."""
     yield from vips_unknown(picture)
+    yield from vips_not_watched(picture)
     for vip in picture.vips:
         yield from held_by_none(picture, vip)
         yield from held_by_several(picture, vip)
@@ -45,6 +47,30 @@ def vips_unknown(picture: ClusterPicture) -> Iterator[Finding]:
             remedy=f"name them in the configuration ([[cluster.vip]]), or mend the reading of "
             f"{picture.spec.keepalived_config} and of keepalived's state: haconsole doctor",
         )
+
+
+def vips_not_watched(picture: ClusterPicture) -> Iterator[Finding]:
+    """A node names more VIPs than this console asks.
+
+    Means: of the others nothing is told here, whether they are held or serve.
+    Can be wrong: never; it says only that nothing is known.
+    """
+    watched = {v.address for v in picture.vips}
+    for node in picture.nodes:
+        left = sum(watchable(a) and a not in watched for a in node.managed)
+        if left:
+            yield Finding(
+                id="vips-not-watched",
+                severity=Severity.WARNING,
+                unknown=True,
+                node=node.name,
+                summary=f"{node.name}: names {left} VIPs more than are watched",
+                evidence=(
+                    Evidence(source=f"keepalived on {node.name}", text=f"{len(node.managed)} VIPs, {left} left out"),
+                ),
+                remedy="name those that matter in haconsole's configuration ([[cluster.vip]]); if a node should not "
+                f"have that many, look at {picture.spec.keepalived_config} on {node.name}",
+            )
 
 
 def held_by_none(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:

@@ -113,14 +113,14 @@ def test_it_takes_its_keys_along_when_it_is_ended_itself(parent: Parent, number:
     assert not parent.folder.exists()
 
 
-def test_the_normal_end_is_quick_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_normal_end_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    others = set(children(os.getpid()))
     with demo.embedded("healthy", 1.0) as specs:
         key = specs[0].nodes[0].ssh.identity_file
         assert key is not None and key.exists()
-        own = children(os.getpid())
-        started = time.monotonic()
-    assert time.monotonic() - started < 1.5
+        own = set(children(os.getpid())) - others
+        assert own
     assert not any(alive(pid) for pid in own)
     assert list(tmp_path.iterdir()) == []
 

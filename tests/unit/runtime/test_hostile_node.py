@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import TypeVar
 
 import pytest
 
 from haconsole.catalogue import script
-from haconsole.model.events import ClientResult
+from haconsole.io.ports import RunResult
+from haconsole.model.events import (
+    ClientResult,
+    Event,
+    Heartbeat,
+    KernelEvent,
+    LinkPhase,
+    LogHeard,
+    Phase,
+    ReadFailed,
+    Subject,
+)
+from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
+from haconsole.runtime import collector, session
+from haconsole.runtime.collector import Collector, Source
 from haconsole.runtime.once import Look
-from tests.unit.runtime.fakes import Answer, FakeClock, FakeConnection, FakeConnector
+from haconsole.runtime.prober import AT_ONCE, probe_once
+from haconsole.runtime.reader import Group, NodeReader
+from haconsole.runtime.session import NodeSession
+from tests.support.wait import until
+from tests.unit.runtime.fakes import Answer, FakeClock, FakeConnection, FakeConnector, FakeStream
 from tests.unit.runtime.test_session import answers
 
 ONE, TWO = NodeSpec(name="n1", address="192.0.2.1"), NodeSpec(name="n2", address="192.0.2.2")
 CLUSTER = ClusterSpec(name="c", nodes=(ONE,))
+T = TypeVar("T")
 
 
 class Served:
@@ -130,10 +152,96 @@ async def test_after_a_link_that_held_the_first_try_is_soon() -> None:
 
     async def lost() -> None:
         await asyncio.sleep(0)
-        raise session.ProblemError(session.Problem(kind=ProblemKind.LINK_LOST, summary="gone"))
+        raise ProblemError(Problem(kind=ProblemKind.LINK_LOST, summary="gone"))
 
     one._connect_and_serve = lost  # type: ignore[method-assign]
     running = asyncio.ensure_future(one.run())
     await until(lambda: waits)
     running.cancel()
     assert waits == [session.BACKOFF_S[0]]
+
+
+class Flooded:
+    """A collector whose node says all this at once."""
+
+    def __init__(self, data: bytes) -> None:
+        self.events: list[Event] = []
+        self.stream = FakeStream()
+        self.collector = Collector(Source(node="n1"), self.stream, FakeClock(), self.events.append)
+        for start in range(0, len(data), 65536):
+            self.stream.blocks.put_nowait(data[start : start + 65536])
+
+    async def until(self, done: Callable[[], object]) -> None:
+        running = asyncio.ensure_future(self.collector.run())
+        try:
+            await until(done)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    def of(self, kind: type[T]) -> list[T]:
+        return [e for e in self.events if isinstance(e, kind)]
+
+
+async def test_answers_that_nobody_asked_for_prove_nothing() -> None:
+    one = Flooded(b"T 1795000000.5\n" * 50_000 + b"end\n")
+    await one.until(lambda: one.collector.unreadable >= 50_000)
+    assert len(one.of(Heartbeat)) <= 1, "one for the first beat"
+
+
+@pytest.mark.parametrize("value", [b"0", b"-1", b"1e300", b"nan", b"inf", b"-inf", b"", b"9" * 9000, b"\xff", b"1_0"])
+async def test_a_clock_that_tells_nonsense_is_not_believed(value: bytes) -> None:
+    one = Flooded(b"T " + value + b"\nend\n")
+    await one.until(lambda: one.collector.unreadable)
+    assert not one.of(Heartbeat) or one.of(Heartbeat)[0].node_time_s == 10.0
+
+
+async def test_a_storm_of_changes_is_cut_and_the_kernel_read_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "BEAT_S", 0.02)
+    line = "K 3: eth1    inet 10.0.{}.{}/24 scope global eth1\\       valid_lft forever preferred_lft forever\n"
+    one = Flooded("".join(line.format(i // 250 % 250, i % 250) for i in range(20_000)).encode())
+    await one.until(lambda: any(e.line.text.endswith(collector.READ_ANEW) for e in one.of(LogHeard)))
+    assert len(one.of(KernelEvent)) < collector.CHANGE_BURST + 500
+
+
+async def test_forged_facts_are_bounded_too() -> None:
+    data = b"".join(b"L " + journal(f"(i{i}) Entering MASTER STATE") + b"\n" for i in range(20_000))
+    one = Flooded(data + b"garbage\n")
+    await one.until(lambda: one.collector.unreadable)
+    assert len(one.of(LogHeard)) < collector.FACT_BURST + collector.LOG_BURST
+
+
+async def test_probes_go_out_a_bounded_number_at_a_time() -> None:
+    client = Served(takes_s=0.01)
+    vips = [ip_address(0x0A000001 + i) for i in range(1000)]
+    await probe_once(CLUSTER, vips, client, FakeClock(), lambda event: None)
+    assert len(client.asked) == 1000
+    assert client.most <= AT_ONCE
+
+
+async def test_a_configuration_without_end_is_not_fetched_without_end() -> None:
+    """Each file includes the next, and each is big."""
+    asked: list[str] = []
+
+    def answer(line: script.Line) -> tuple[bytes, str, int]:
+        if line.id in {"keepalived.conf", "keepalived.include"}:
+            asked.append(line.argv[0])
+            marker = connection.marker
+            name = line.argv[0].replace("*", "x")
+            more = "".join(f"include /etc/keepalived/{len(asked)}.{i}/*.conf\n" for i in range(32))
+            return f"\n@{marker} file {name}\n{more}".encode() + b"#" + b"x" * (1 << 20) + b"\n", "", 0
+        return answers(line)
+
+    class Marked(FakeConnection):
+        marker = ""
+
+        async def run(self, command: str, *, stdin: bytes = b"", limit: int, timeout_s: float) -> RunResult:
+            self.marker = stdin.decode().strip()
+            return await super().run(command, stdin=stdin, limit=limit, timeout_s=timeout_s)
+
+    connection = Marked(answer)
+    reader = NodeReader(CLUSTER, ONE, connection, FakeClock())
+    await reader.introduce()
+    news = await reader.read(Group.CONFIG)
+    assert len(asked) <= 6
+    assert any(isinstance(e, ReadFailed) and e.subject is Subject.CONFIG for e in news)

@@ -1,0 +1,128 @@
+"""The console on a pseudo-terminal: from a change or a key to bytes on the screen, and what it costs meanwhile."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.measure import Row, spread
+from tests.bench.terminal import Terminal
+from tests.lab.harness import Lab
+
+CONSOLE = [sys.executable, "-m", "haconsole"]
+HELP = b"Key"
+VIP = b"192.168.2.101"
+
+
+def first_frame(runs: int) -> Row:
+    """From the start of the process to the first VIP on the screen, embedded cluster included."""
+    times = []
+    for _ in range(runs):
+        with Terminal([*CONSOLE, "demo", "--scenario", "healthy"]) as terminal:
+            times.append(terminal.until(VIP, 30.0) - terminal.started)
+            terminal.drain(0.5)
+    found = spread(times)
+    return Row(
+        name="demo: start → first frame with its VIPs", figure=found["median"], unit="s", bound=0.6,
+        how=f"median of {runs} starts on a pty of 120×40", parts={"least": min(times), "most": max(times)},
+    )  # fmt: skip
+
+
+def fifty(seconds: float) -> Row:
+    """CPU of the console's own process while it watches the 50 embedded clusters."""
+    with Terminal([*CONSOLE, "demo", "--scenario", "fifty"]) as terminal:
+        terminal.drain(30.0)
+        share = _share(terminal, seconds)
+    return Row(
+        name="50 demo clusters: console process, of one core", figure=share, unit="%", bound=30.0,
+        how=f"over {seconds:.0f} s, after 30 s",
+    )  # fmt: skip
+
+
+def idle(lab: Lab, seconds: float) -> Row:
+    """CPU of the console on two lab nodes in which nothing happens."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = lab.write_config(Path(folder) / "haconsole.toml", user="root")
+        with Terminal(lab.operator_argv([*CONSOLE, "--config", str(config)])) as terminal:
+            terminal.until(b"MASTER", 20.0)
+            terminal.drain(10.0)
+            share = _share(terminal, seconds)
+    return Row(
+        name="idle on two lab nodes, of one core", figure=share, unit="%", bound=3.0,
+        how=f"over {seconds:.0f} s, after 10 s",
+    )  # fmt: skip
+
+
+def _share(terminal: Terminal, seconds: float) -> float:
+    started, before = time.perf_counter(), terminal.cpu_s()
+    terminal.drain(seconds)
+    return (terminal.cpu_s() - before) / (time.perf_counter() - started) * 100
+
+
+def kernel_change(lab: Lab, runs: int) -> Row:
+    """From `ip addr add` on a node to the address on the screen: ip's own start included."""
+    times = []
+    node = next(iter(lab.nodes.values()))
+    inside = ["ip", "netns", "exec", lab.network.namespace(node.plan.short), "sh"]
+    with tempfile.TemporaryDirectory() as folder:
+        config = lab.write_config(Path(folder) / "haconsole.toml", user="root")
+        with (
+            Terminal(lab.operator_argv([*CONSOLE, "--config", str(config)]), size=(160, 60)) as terminal,
+            subprocess.Popen(inside, stdin=subprocess.PIPE, text=True) as shell,
+        ):
+            assert shell.stdin is not None
+            terminal.until(b"MASTER", 20.0)
+            terminal.drain(5.0)
+            for number in range(runs):
+                address = f"192.168.2.{130 + number}"
+                terminal.send(b"")
+                at = time.perf_counter()
+                shell.stdin.write(f"ip address add {address}/32 dev eth0\n")
+                shell.stdin.flush()
+                times.append((terminal.until(address.encode(), 10.0) - at) * 1e3)
+                shell.stdin.write(f"ip address del {address}/32 dev eth0\n")
+                shell.stdin.flush()
+                terminal.drain(0.7 + 0.037 * (number % 8))  # not in step with the screen's ticks
+            shell.stdin.close()
+    found = spread(times)
+    return Row(
+        name="kernel: ip addr add → on the screen", figure=found["median"], unit="ms", bound=100.0,
+        how=f"median of {runs} on a lab node", parts={k: found[k] for k in ("p95", "most")},
+    )  # fmt: skip
+
+
+def keys_in_flood(runs: int) -> Row:
+    """From a key to its effect on the screen while 200 events/s arrive: help, back, typing into the filter."""
+    by_kind: dict[str, list[float]] = {"help": [], "back": [], "typed": []}
+
+    def press(kind: str, key: bytes, wanted: bytes) -> None:
+        at = terminal.send(key)
+        by_kind[kind].append((terminal.until(wanted, 10.0) - at) * 1e3)
+        terminal.drain(0.05 + 0.013 * (len(by_kind[kind]) % 11))
+
+    with Terminal([sys.executable, "-m", "tests.bench.flood"]) as terminal:
+        terminal.until(b"MASTER", 20.0)
+        terminal.drain(4.0)
+        for _ in range(runs):
+            press("help", b"?", b"colour")
+            press("back", b"\x1b", VIP)
+        for _ in range(runs // 8):
+            terminal.send(b"/")
+            terminal.drain(0.2)
+            for end in range(1, 9):
+                press("typed", b"zchatter"[end - 1 : end], b"zchatter"[:end])
+            terminal.send(b"\x1b")
+            terminal.drain(0.2)
+            terminal.send(b"\x1b")
+            terminal.drain(0.2)
+    everything = [t for times in by_kind.values() for t in times]
+    found = spread(everything)
+    parts = {k: found[k] for k in ("median", "p95", "most")}
+    parts |= {f"{kind} p99": spread(times)["p99"] for kind, times in by_kind.items()}
+    return Row(
+        name="key → screen, p99, at 200 events/s", figure=found["p99"], unit="ms", bound=50.0,
+        how=f"p99 of {len(everything)} keys: help, back, typing", parts=parts,
+    )  # fmt: skip

@@ -1,0 +1,36 @@
+"""What holds for every test: no assertion on speed, and who may run beside whom.
+
+With pytest-xdist (`--dist loadgroup`) the tests of a group run in one worker, one after the other:
+the lab's tests make two groups, so that there are two labs and not one for each worker.
+"""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("haconsole", deadline=None)
+settings.load_profile("haconsole")
+
+# A run in the background of a script starts with SIGINT ignored, and what it starts would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+_SECOND_LAB = frozenset({"test_adverts.py", "test_lab_itself.py", "test_debian_11_and_13.py"})
+
+
+def _group(item: pytest.Item) -> str | None:
+    if item.get_closest_marker("lab") is None and "lab" not in item.path.parts:
+        return None
+    return "second lab" if item.path.name in _SECOND_LAB else "first lab"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The lab's tests first, in their groups: they take the longest."""
+    for item in items:
+        group = _group(item)
+        if group is not None:
+            item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: _group(item) is None)

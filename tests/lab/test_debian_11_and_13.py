@@ -1,0 +1,52 @@
+"""A pair of Debian 11 and Debian 13: other keepalived, squid, systemd and sshd, the same truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.test_console_in_a_terminal_demo import LARGE
+from tests.lab.fixtures import require_lab
+from tests.lab.harness import Lab
+from tests.lab.test_console_in_a_terminal import console
+from tests.lab.test_status_truth import ONE, TWO, VIP1, VIP2, Status, holders
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Iterator[Lab]:
+    """The first node is Debian 11, the second Debian 13."""
+    require_lab()
+    with Lab(suites=("bullseye", "trixie")) as pair:
+        yield pair
+
+
+def test_status_and_console_tell_the_truth(mixed: Lab, tmp_path: Path) -> None:
+    status = Status(mixed, tmp_path)
+    # The rate of requests wants two readings; a client's request lies between them.
+    status.until(lambda d: d["verdict"] == "ok", seconds=60)
+    assert status.code == 0
+    assert holders(status.cluster) == {VIP1: [ONE], VIP2: [TWO]}
+    assert all(v["client"]["ok"] and v["client"]["status"] == 200 for v in status.cluster["vips"])
+    versions = {n["name"]: (n["keepalived"]["version"], n["squid"]["version"]) for n in status.cluster["nodes"]}
+    assert versions[ONE][0] == "2.1.5"
+    assert versions[ONE][1].startswith("4.")
+    assert versions[TWO][0] == "2.3.3"
+    assert versions[TWO][1].startswith("6.")
+    for name, states in ((ONE, ["MASTER", "BACKUP"]), (TWO, ["BACKUP", "MASTER"])):
+        node = status.node(name)
+        told = [status.instance(name, i) for i in ("proxy_ip1", "proxy_ip2")]
+        assert [i["state"] for i in told] == states
+        assert {i["state_source"] for i in told} == {"dump"}
+        assert [i["effective_priority"] for i in told] == [i["priority"] for i in told]
+        assert all(i["tracked_scripts"][0]["ok"] for i in told)
+        assert node["keepalived"]["config_ok"] is True
+        squid = node["squid"]
+        assert squid["active"] and squid["check_ok"]
+        assert None not in (squid["requests_per_s"], squid["clients"], squid["hit_ratio"]), squid
+
+    with console(mixed, tmp_path, LARGE) as screen:
+        screen.shows("● all well", "at boot, 2.1.5", "at boot, 2.3.3", "nothing found", "q quit")
+        screen.press("q")
+        screen.left(0)
