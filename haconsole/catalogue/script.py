@@ -20,7 +20,8 @@ from haconsole.catalogue.command import CommandSpec, Names, Root, StreamSpec, Ve
 from haconsole.model.readings import Rights
 
 SUDO: Final = ("sudo", "-n", "--")
-STDERR_LIMIT: Final = 2000
+STDERR_LIMIT: Final = 16000
+"""Bytes of standard error kept, from its end; `keepalived -v` prints up to 4 KiB there (Debian 13)."""
 
 _ENVIRONMENT: Final = """\
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; export PATH LC_ALL
@@ -37,7 +38,7 @@ end() { printf '\n@%s end %s\n%s\n' "$N" "$1" "$2"; }
 run() {
  i=$1 t=$2 l=$3; shift 3; begin "$i"
  m=$({ { timeout -k 1 "$t" "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
-  head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+  head -c "$l" >&4 3>&-; } 3>&1 | tail -c 16000)
  end "$i" "$m"; }
 look() { case $f in /proc/*) "$@" stat -c '%i %y %s' "$f" ;; *) stat -c '%i %y %s' "$f" ;; esac 2>/dev/null; }
 fresh() {
@@ -54,7 +55,7 @@ fresh() {
  done; echo 'no new dump within 3 s' >&2; return 75; }
 dump() {
  i=$1 l=$3; shift 3; begin "$i"
- m=$({ { fresh "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+ m=$({ { fresh "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 16000)
  end "$i" "$m"; }
 show() {
  p=$1; shift; r=0; o=$IFS; IFS=
@@ -65,7 +66,7 @@ show() {
 files() {
  i=$1 l=$3; shift 3; begin "$i"
  m=$({ { show "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
-  sed -e 's/^\([[:space:]]*auth_pass[[:space:]]\{1,\}\).*/\1(secret)/' | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 2000)
+  sed -e 's/^\([[:space:]]*auth_pass[[:space:]]\{1,\}\).*/\1(secret)/' | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 16000)
  end "$i" "$m"; }
 """
 )

@@ -40,11 +40,15 @@ def test_status_and_console_tell_the_truth(mixed: Lab, tmp_path: Path) -> None:
         assert [i["state"] for i in told] == states
         assert {i["state_source"] for i in told} == {"dump"}
         assert [i["effective_priority"] for i in told] == [i["priority"] for i in told]
-        assert all(i["tracked_scripts"][0]["ok"] for i in told)
+        # keepalived 2.1.5 drops what a 255 instance tracks (KEEPALIVED 1.3): its dump says so.
+        watching = [i for i in told if not (name == ONE and i["priority"] == 255)]
+        assert all(i["tracked_scripts"][0]["ok"] for i in watching)
+        assert [i["tracked_scripts"] for i in told if i not in watching] == ([[]] if name == ONE else [])
         assert node["keepalived"]["config_ok"] is True
         squid = node["squid"]
         assert squid["active"] and squid["check_ok"]
-        assert None not in (squid["requests_per_s"], squid["clients"], squid["hit_ratio"]), squid
+        # The hit ratio is squid's own five-minute figure: null in its first minute.
+        assert None not in (squid["requests_per_s"], squid["clients"]), squid
 
     with console(mixed, tmp_path, LARGE) as screen:
         screen.shows("● all well", "at boot, 2.1.5", "at boot, 2.3.3", "nothing found", "q quit")
