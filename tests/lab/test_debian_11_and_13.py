@@ -51,6 +51,8 @@ def test_status_and_console_tell_the_truth(mixed: Lab, tmp_path: Path) -> None:
         assert None not in (squid["requests_per_s"], squid["clients"]), squid
 
     with console(mixed, tmp_path, LARGE) as screen:
-        screen.shows("● all well", "at boot, 2.1.5", "at boot, 2.3.3", "nothing found", "q quit")
+        screen.shows(
+            "● all well", "at boot, 2.1.5", "at boot, 2.3.3", "proxy_ip1 does not watch chk_squid_service", "q quit"
+        )
         screen.press("q")
         screen.left(0)
