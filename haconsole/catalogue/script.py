@@ -74,6 +74,8 @@ files() {
 # Root streams cannot be signalled by the login, so they get an end of their own: a pipe whose writer
 # (`tail --pid`) lives as long as the collector. A line longer than a pipe's atomic write is cut, so
 # that no line of one stream can be torn apart by another and start anew as something else.
+# `beat` ignores SIGPIPE, after the streams were started: a console that dies between a beat and its
+# answer would otherwise end this shell alone, and the streams would stay for ever.
 _GUARD: Final = 'exec 3<&0; "$@" </dev/null 3<&- & p=$!; (cat <&3 >/dev/null; kill $p) & wait $p'
 _COLLECTOR: Final = (
     _ENVIRONMENT
@@ -82,6 +84,7 @@ tagged() { stdbuf -oL sed -e 's/^\(.\{3800\}\).*/\1/' -e "s/^/$t /" 2>/dev/null;
 stream() { t=$1; shift; { "$@" 2>/dev/null 5<&- | tagged; } 5<&- & }
 rooted() { t=$1; shift; { tail --pid=$$ -f /dev/null 5<&- | "$@" 2>/dev/null 5<&- | tagged; } 5<&- & }
 beat() {
+ trap '' PIPE HUP
  while [ -n "$(timeout 6 dd bs=1 count=1 2>/dev/null <&5)" ]; do printf 'T %s\n' "$(date +%s.%N)"; done
  trap '' TERM; kill 0; }
 """
@@ -100,6 +103,7 @@ q = up[q]; if (q == top) { print p; break } } } }'; }
 words() { trap '' TERM; stdbuf -oL sed -e 's/^\(.\{400\}\).*/\1/' -e 's/^/W /' >&7; }
 finish() { trap '' TERM; p=$(own); kill $p; sleep 1; kill -9 $p; kill -9 0; }
 beats() {
+ trap '' PIPE HUP
  while b=$(timeout --foreground 6 dd bs=1 count=1 <&5 2>/dev/null 6>&- 7>&-); [ -n "$b" ]; do
   case $b in
   .) printf 'T %s\n' "$(date +%s.%N)" >&7 ;;

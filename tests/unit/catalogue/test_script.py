@@ -279,6 +279,19 @@ def test_the_collector_ends_when_beats_stop(monitor: Path) -> None:
     running.process.communicate()
 
 
+def test_the_collector_leaves_nothing_behind_when_its_answer_finds_nobody(monitor: Path) -> None:
+    """The console died between a beat and its answer: the write fails, and the end comes all the same."""
+    running = Running(script.collector([read.KERNEL_MONITOR], Names(), Rights.ROOT), monitor)
+    assert running.line()
+    assert running.process.stdout is not None
+    assert running.process.stdin is not None
+    running.process.stdout.close()
+    running.say(b"..")
+    running.process.stdin.close()
+    running.process.wait(timeout=15)
+    assert gone(running.process.pid, 10)
+
+
 def test_a_stream_that_needs_root_ends_with_the_collector_too(monitor: Path) -> None:
     """Its processes belong to root and cannot be signalled by the login: a pipe ends them."""
     sudo = monitor / "sudo"
