@@ -21,7 +21,7 @@ _SECOND_LAB = frozenset({"test_adverts.py", "test_lab_itself.py", "test_debian_1
 
 
 def _group(item: pytest.Item) -> str | None:
-    if item.path.name == "test_capture.py" and "io" in item.path.parts:
+    if item.path.parts[-2:] in {("io", "test_capture.py"), ("cli", "test_adverts.py")}:
         return "loopback"  # each hears what the others say there
     if item.get_closest_marker("lab") is None and "lab" not in item.path.parts:
         return None

@@ -25,7 +25,7 @@ from .network import Network
 from .node import Node
 from .plan import MAX_NODES, ORIGIN_ADDRESS, ORIGIN_URL, VIPS, node_plans
 from .prerequisites import missing_prerequisites
-from .processes import run_cgroups
+from .processes import make_cgroup, run_cgroups
 from .runs import Run, remove_leftovers
 from .shell import LabError, command, until
 from .staging import make_client_key, stage_node
@@ -124,7 +124,7 @@ class Lab:
 
     def _boot(self) -> None:
         for group in run_cgroups(self.run.id):
-            group.mkdir(parents=True)
+            make_cgroup(group)
         containers = [
             Container(self.run.id, plan, self.directory / plan.short, self.network.namespace(plan.short))
             for plan in self.plans

@@ -23,6 +23,17 @@ def cgroup_hierarchies() -> list[Path]:
     return [path for path in (_CGROUP_ROOT / "systemd", _CGROUP_ROOT / "unified") if path.is_dir()]
 
 
+def make_cgroup(group: Path) -> None:
+    """Make a control group and its parents. A lab beside this one removes the common parent when it was the last
+    there, perhaps between the making of the parent and of the group: then the parent is made anew."""
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            group.mkdir(parents=True)
+            return
+        if not group.parents[1].exists():
+            raise LabError(f"no control groups at {group.parents[1]}")
+
+
 def run_cgroups(run_id: str) -> list[Path]:
     """The control groups of a run, one a hierarchy; they need not exist."""
     return [hierarchy / _CGROUP_FOLDER / run_id for hierarchy in cgroup_hierarchies()]
