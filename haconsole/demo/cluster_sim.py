@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from haconsole.cluster import vrrp_instance as vrrp
 from haconsole.demo.keepalived import LAN, PUBLIC
+from haconsole.demo.lan import WIRE_S, Lan
 from haconsole.demo.node import BOOT_S, SimNode
 from haconsole.demo.plan import ClusterPlan, Happening, InstancePlan
 from haconsole.demo.sim import Calendar, Sim
 from haconsole.model.spec import IpAddress
 
-WIRE_S: Final = 0.0002
-"""An advert's way through the switch."""
 STAGGER_S: Final = 3.0
 """Between the boots of two nodes, long ago."""
 SETTLE_S: Final = 10.0
@@ -38,6 +37,7 @@ class ClusterSim:
         self.on_change: list[Callable[[], None]] = []
         """Called when clients may see something new."""
         self.nodes = {n.name: SimNode(plan, n, self.sim, self.calendar, self) for n in plan.nodes}
+        self._lan = Lan(self.sim, self.nodes)
         for index, node in enumerate(self.nodes.values()):
             self.sim.later(index * STAGGER_S, node.power_on)
         for happening in plan.timeline:
@@ -58,6 +58,7 @@ class ClusterSim:
 
     def send(self, sender: SimNode, instance: InstancePlan, advert: vrrp.Heard) -> None:
         """Multicast an advert to every other node whose LAN interface works."""
+        self._lan.advert(sender, instance, advert)
 
         def arrive() -> None:
             for node in self.nodes.values():
@@ -66,9 +67,11 @@ class ClusterSim:
 
         self.sim.later(WIRE_S, arrive)
 
-    def announce(self, sender: SimNode, vip: IpAddress) -> None:
+    def announce(self, sender: SimNode, vips: Sequence[IpAddress], times: int) -> None:
         """Gratuitous ARP: the last word wins."""
-        self._owner[vip] = sender
+        self._lan.announce(sender, vips, times)
+        for vip in vips:
+            self._owner[vip] = sender
         self.changed()
 
     def changed(self) -> None:

@@ -4,7 +4,7 @@ script, the drain file, and log lines in its exact words (KEEPALIVED 1.2, 1.4).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -21,6 +21,9 @@ DRAIN: Final = "haconsole_drain"
 LAN, PUBLIC = "eth0", "eth1"
 STOP_S: Final = 1.0
 """From the signal to the end of the process (seen: 1 s)."""
+GARP_REPEAT: Final = 5
+GARP_DELAY_S: Final = 5.0
+"""At a takeover, and when a lower master was heard: so many at once, and again after so long."""
 
 
 class Surroundings(Protocol):
@@ -32,8 +35,8 @@ class Surroundings(Protocol):
     def send(self, instance: InstancePlan, advert: vrrp.Heard) -> None:
         """Put an advert on the segment."""
 
-    def announce(self, vip: IpAddress) -> None:
-        """Gratuitous ARP: the segment now sends what is for `vip` here."""
+    def announce(self, vips: Sequence[IpAddress], times: int) -> None:
+        """Gratuitous ARP, so many times: the segment now sends what is for the VIPs here."""
 
     def script(self) -> int:
         """Exit status of the check script, run now."""
@@ -221,6 +224,8 @@ class Keepalived:
         runtime.machine, outputs = step
         for output in outputs:
             self._do(runtime, output)
+        if any(_contested(output) for output in outputs):
+            self._announce(runtime)
         if runtime.machine.due != runtime.due_at:
             if runtime.due is not None:
                 runtime.due.cancel()
@@ -238,6 +243,7 @@ class Keepalived:
                 self._advertise(runtime, priority)
             case vrrp.TakeVips():
                 self._take(runtime.plan)
+                self._announce(runtime)
             case vrrp.ReleaseVips():
                 for address in runtime.plan.addresses:
                     self._kernel.remove(address)
@@ -268,7 +274,16 @@ class Keepalived:
         for interface in plan.interfaces:
             label = f"{LAN}:{plan.vrid}" if interface.version == 4 else None
             self._kernel.add(SimAddress(LAN, interface, label, own=False))
-            self._around.announce(interface.ip)
+
+    def _announce(self, runtime: _Runtime) -> None:
+        vips, daemon = [i.ip for i in runtime.plan.interfaces], self.main_pid
+        self._around.announce(vips, GARP_REPEAT)
+
+        def again() -> None:
+            if self._alive and self.main_pid == daemon and runtime.machine.state is VrrpState.MASTER:
+                self._around.announce(vips, GARP_REPEAT)
+
+        self._sim.later(GARP_DELAY_S, again)
 
     def _main(self, text: str) -> None:
         self._around.say("Keepalived", self.main_pid, text)
@@ -280,6 +295,11 @@ class Keepalived:
         """It was asked for a dump, and says so."""
         self._main(f"Printing parent data for process({self.main_pid}) on signal")
         self._child(f"Printing VRRP data for process({self.vrrp_pid}) on signal")
+
+
+def _contested(output: vrrp.Output) -> bool:
+    """We are master, and a lower one was heard: the segment may send to the wrong one."""
+    return isinstance(output, vrrp.HeardOther) and output.state is VrrpState.MASTER and not output.higher
 
 
 def _words(output: vrrp.Output) -> str | None:

@@ -88,6 +88,7 @@ class Kernel:
         self.addresses: list[SimAddress] = []
         self._configured: list[SimAddress] = []
         self.listeners: list[Callable[[str], None]] = []
+        self._taps: dict[str, list[Callable[[bytes], None]]] = {}
         self.on_link: Callable[[str, bool], None] = lambda name, running: None
         self.on_lost: Callable[[IpAddress], None] = lambda address: None
 
@@ -105,6 +106,27 @@ class Kernel:
         self.addresses = list(self._configured)
         for link in self.links.values():
             link.up = True
+
+    def tap(self, name: str, heard: Callable[[bytes], None]) -> Callable[[], None]:
+        """Let `heard` have every frame of an interface; returns what ends that, safe at any time."""
+        taps = self._taps.setdefault(name, [])
+        taps.append(heard)
+
+        def untap() -> None:
+            if heard in taps:
+                taps.remove(heard)
+
+        return untap
+
+    def tapped(self, name: str) -> bool:
+        """Does anybody capture on the interface."""
+        return bool(self._taps.get(name))
+
+    def frame(self, name: str, data: bytes) -> None:
+        """A frame passes the interface, in or out, if it is usable: firewalls stand behind what taps it."""
+        if self.running(name):
+            for heard in tuple(self._taps.get(name, ())):
+                heard(data)
 
     def running(self, name: str) -> bool:
         """Is the interface usable; False: also when there is none of that name."""
@@ -162,6 +184,13 @@ class Kernel:
     def _say(self, line: str) -> None:
         for listener in tuple(self.listeners):
             listener(line)
+
+    def flags(self, name: str) -> str:
+        """`cat /sys/class/net/NAME/flags`; `-`: there is no such interface."""
+        link = self.links.get(name)
+        if link is None:
+            return "-"
+        return hex((0x8 if name == "lo" else 0x1002) | int(link.up))  # loopback, or broadcast and multicast; up
 
     def ip_link(self) -> str:
         """`ip -o link`"""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from haconsole.cluster import vrrp_instance as vrrp
@@ -28,8 +28,8 @@ class Segment(Protocol):
     def send(self, sender: SimNode, instance: InstancePlan, advert: vrrp.Heard) -> None:
         """Multicast an advert."""
 
-    def announce(self, sender: SimNode, vip: IpAddress) -> None:
-        """Gratuitous ARP."""
+    def announce(self, sender: SimNode, vips: Sequence[IpAddress], times: int) -> None:
+        """Gratuitous ARP, so many times."""
 
     def changed(self) -> None:
         """Something changed that clients may notice."""
@@ -94,9 +94,9 @@ class SimNode:
         """Put an advert on the segment."""
         self._segment.send(self, instance, advert)
 
-    def announce(self, vip: IpAddress) -> None:
+    def announce(self, vips: Sequence[IpAddress], times: int) -> None:
         """Gratuitous ARP."""
-        self._segment.announce(self, vip)
+        self._segment.announce(self, vips, times)
 
     def script(self) -> int:
         """`/usr/sbin/squid -k check`"""

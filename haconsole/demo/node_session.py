@@ -17,7 +17,9 @@ import asyncssh
 from haconsole.catalogue import script
 from haconsole.demo.journal import Entry
 from haconsole.demo.node import SimNode
+from haconsole.demo.node_capture import Capture
 from haconsole.demo.node_shell import JournalQuery, NodeShell, Reply, framed, stamp, unguarded
+from haconsole.demo.work import Work
 
 SILENCE_S: Final = 6.0
 """A collector without a heartbeat for so long ends."""
@@ -32,7 +34,7 @@ class NodeSession(asyncssh.SSHServerSession[bytes]):
         self._node, self._now, self._over = node, now, over
         self._shell = NodeShell(node)
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
-        self._work: _Work | None = None
+        self._work: Work | None = None
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         """The channel is open."""
@@ -47,10 +49,13 @@ class NodeSession(asyncssh.SSHServerSession[bytes]):
         """What the console wants to run."""
         lines = script.read_batch(command)
         streams = script.read_collector(command)
+        capture = script.read_capture(command)
         if lines is not None:
             self._work = _Batch(self, lines, self._shell)
         elif streams is not None:
             self._work = _Collector(self, streams, self._shell, self._node)
+        elif capture is not None:
+            self._work = Capture(self, capture, self._shell, self._node)
         else:
             self._work = _Once(self, lambda: self._plain(command))
         return True
@@ -81,9 +86,21 @@ class NodeSession(asyncssh.SSHServerSession[bytes]):
 
     def signal_received(self, signal: str) -> None:
         """A signal ends what runs."""
-        if self._channel is not None:
-            with contextlib.suppress(OSError):
-                self._channel.exit_with_signal(signal)
+        if self._work is not None:
+            self._now()
+            if self._work.terminated(signal):
+                return
+        self.die(signal)
+
+    def pause_writing(self) -> None:
+        """The client does not keep up."""
+        if self._work is not None:
+            self._work.hold()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        if self._work is not None:
+            self._work.go_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The channel is gone."""
@@ -99,6 +116,18 @@ class NodeSession(asyncssh.SSHServerSession[bytes]):
             with contextlib.suppress(OSError):
                 self._channel.write(data)
 
+    def complain(self, data: bytes) -> None:
+        """Standard error."""
+        if self._channel is not None and data:
+            with contextlib.suppress(OSError):
+                self._channel.write_stderr(data)
+
+    def die(self, signal: str) -> None:
+        """A signal has ended the command."""
+        if self._channel is not None:
+            with contextlib.suppress(OSError):
+                self._channel.exit_with_signal(signal)
+
     def leave(self, status: int, stderr: str = "") -> None:
         """The command has ended."""
         if self._channel is not None:
@@ -108,30 +137,11 @@ class NodeSession(asyncssh.SSHServerSession[bytes]):
                 self._channel.exit(status)
 
 
-class _Work:
-    """What a session does; this one does nothing."""
-
-    def __init__(self, session: NodeSession) -> None:
-        self._session = session
-
-    def begin(self) -> None:
-        """The command starts."""
-
-    def feed(self, data: bytes) -> None:
-        """Input came."""
-
-    def eof(self) -> None:
-        """Input ended."""
-
-    def end(self) -> None:
-        """The channel is gone."""
-
-
-class _Once(_Work):
+class _Once(Work):
     """One command that reads nothing."""
 
     def __init__(self, session: NodeSession, run: Callable[[], Reply]) -> None:
-        super().__init__(session)
+        self._session = session
         self._run = run
 
     def begin(self) -> None:
@@ -140,11 +150,11 @@ class _Once(_Work):
         self._session.leave(reply.status, reply.stderr)
 
 
-class _Batch(_Work):
+class _Batch(Work):
     """Lines of a batch, answered when the marker word is there."""
 
     def __init__(self, session: NodeSession, lines: Sequence[script.Line], shell: NodeShell) -> None:
-        super().__init__(session)
+        self._session = session
         self._lines, self._shell = lines, shell
         self._input = b""
         self._done = False
@@ -164,13 +174,13 @@ class _Batch(_Work):
             self._session.leave(9)
 
 
-class _Collector(_Work):
+class _Collector(Work):
     """Streams on one channel, alive as long as bytes come."""
 
     def __init__(
         self, session: NodeSession, streams: Mapping[str, Sequence[str]], shell: NodeShell, node: SimNode
     ) -> None:
-        super().__init__(session)
+        self._session = session
         self._streams, self._shell, self._node = streams, shell, node
         self._started = False
         self._silence: asyncio.TimerHandle | None = None

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from haconsole.catalogue import read
+from haconsole.catalogue import capture, read
 from haconsole.catalogue.command import Verb
 from haconsole.catalogue.script import SUDO, Line
 from haconsole.demo.journal import Entry, Match, as_json
@@ -76,6 +76,7 @@ class NodeShell:
             "ss": self._ss,
             "systemctl": self._systemctl,
             "tail": self._tail,
+            "tcpdump": self._tcpdump,
             "uname": self._uname,
         }
 
@@ -91,7 +92,7 @@ class NodeShell:
 
     def run(self, argv: Sequence[str]) -> Reply:
         """One command line; `sudo -n --` and `timeout` in front are understood."""
-        argv, rooted = self._unwrapped(argv)
+        argv, rooted = self.unwrapped(argv)
         if rooted is None:
             return Reply(stderr="sudo: a password is required\n", status=1)
         program = self._programs.get(argv[0].rpartition("/")[2]) if argv else None
@@ -99,7 +100,7 @@ class NodeShell:
             return Reply(stderr=f"sh: 1: {argv[0] if argv else ''}: not found\n", status=127)
         return program(argv[1:], rooted)
 
-    def _unwrapped(self, argv: Sequence[str]) -> tuple[Sequence[str], bool | None]:
+    def unwrapped(self, argv: Sequence[str]) -> tuple[Sequence[str], bool | None]:
         """(argv without wrappers, as root?); None: sudo says no."""
         rooted: bool | None = self._node.plan.root
         if tuple(argv[: len(SUDO)]) == SUDO:
@@ -151,6 +152,9 @@ class NodeShell:
     def _sh(self, args: Sequence[str], rooted: bool) -> Reply:
         if ("sh", *args) == read.TOOLS_FOUND.argv:
             return Reply("".join(f"{tool}\n" for tool in read.TOOLS))
+        if ("sh", *args[:-1]) == capture.CHECK.argv[:-1]:
+            kernel = self._node.kernel
+            return Reply("\n".join(("/usr/bin/tcpdump", kernel.flags(args[-1]), *sorted(kernel.links))) + "\n")
         return Reply(stderr="sh: 1: Syntax error\n", status=2)
 
     def _ss(self, args: Sequence[str], rooted: bool) -> Reply:
@@ -204,6 +208,9 @@ class NodeShell:
         path = args[-1] if args else ""
         return Reply(stderr=f"tail: cannot open '{path}' for reading: No such file or directory\n", status=1)
 
+    def _tcpdump(self, args: Sequence[str], rooted: bool) -> Reply:
+        return Reply(stderr="tcpdump: this node is simulated: `haconsole adverts` can capture on it\n", status=1)
+
     def _journalctl(self, args: Sequence[str], rooted: bool) -> Reply:
         asked = JournalQuery.parse(args)
         if asked is None:
@@ -243,14 +250,14 @@ class NodeShell:
 
     def journal_query(self, argv: Sequence[str]) -> JournalQuery | None:
         """What `journalctl -f ...` asks for; None: it is something else, or may not read."""
-        argv, rooted = self._unwrapped(argv)
+        argv, rooted = self.unwrapped(argv)
         if rooted is None or argv[:1] != ("journalctl",) or not self._reads_journal(rooted=rooted):
             return None
         return JournalQuery.parse(argv[1:])
 
     def monitors(self, argv: Sequence[str]) -> bool:
         """Is it `ip -o monitor link address`."""
-        return tuple(self._unwrapped(argv)[0]) == ("ip", "-o", "monitor", "link", "address")
+        return tuple(self.unwrapped(argv)[0]) == ("ip", "-o", "monitor", "link", "address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,9 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from haconsole.model.packets import Announcement, Envelope, Packet
+from haconsole.model.spec import IpAddress
 from haconsole.wire import vrrp
-from haconsole.wire.checksums import PROTOCOL
+from haconsole.wire.checksums import PROTOCOL, checksum
 from haconsole.wire.errors import WireError
 
 ETHERNET: Final = 1
@@ -23,9 +24,12 @@ _RAW_KINDS: Final = frozenset({101, 12, 14, 228, 229})
 LINUX_SLL: Final = 113
 LINUX_SLL2: Final = 276
 
-_IPV4, _IPV6, _ARP = 0x0800, 0x86DD, 0x0806
+IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
+"""Ethertypes."""
 _VLANS: Final = frozenset({0x8100, 0x88A8, 0x9100})
+ALL_NODES: Final = IPv6Address("ff02::1")
 _AH: Final = 51
+_ICMPV6: Final = 58
 _EXTENSIONS: Final = frozenset({0, 43, 60})
 """IPv6 hop-by-hop, routing, destination options (RFC 8200 4)."""
 
@@ -54,11 +58,11 @@ def decode(frame: bytes, link_type: int = ETHERNET, length: int | None = None) -
 @lru_cache(maxsize=8192)
 def _decode(frame: bytes, link_type: int) -> Packet | None:
     link = link_layer(frame, link_type)
-    if link.ethertype == _IPV4:
+    if link.ethertype == IPV4:
         return _ipv4(frame, link)
-    if link.ethertype == _IPV6:
+    if link.ethertype == IPV6:
         return _ipv6(frame, link)
-    if link.ethertype == _ARP:
+    if link.ethertype == ARP:
         return _arp(frame, link)
     return None
 
@@ -80,7 +84,7 @@ def link_layer(frame: bytes, link_type: int) -> Link:
         return Link(ethertype, 20, _sll_mac(b"\0" + frame[11:12], frame[12:20]), None)
     if link_type in _RAW_KINDS:
         version = frame[0] >> 4 if frame else 0
-        return Link({4: _IPV4, 6: _IPV6}.get(version, 0), 0, None, None)
+        return Link({4: IPV4, 6: IPV6}.get(version, 0), 0, None, None)
     raise WireError(f"link type {link_type} is not known here")
 
 
@@ -139,7 +143,7 @@ def _ipv6(frame: bytes, link: Link) -> Packet | None:
         if following not in _EXTENSIONS or len(packet) < at + 8:
             break
         following, at = packet[at], at + (packet[at + 1] + 1) * 8
-    if following == 58:
+    if following == _ICMPV6:
         return _neighbour(packet[at:end], link)
     if following not in {PROTOCOL, _AH}:
         return None
@@ -211,3 +215,70 @@ def ethernet(packet: bytes, *, source_mac: str, destination_mac: str, ethertype:
     except (ValueError, struct.error) as error:
         raise WireError(str(error)) from error
     return (head + packet).ljust(60, b"\0")
+
+
+def ipv4(
+    payload: bytes,
+    source: IPv4Address,
+    destination: IPv4Address,
+    *,
+    protocol: int = PROTOCOL,
+    ttl: int = 255,
+    tos: int = 0,
+    identification: int = 0,
+) -> bytes:
+    """An IPv4 packet around `payload`, without options (RFC 791 3.1). Raises: WireError."""
+    total = 20 + len(payload)
+    try:
+        head = struct.pack("!BBHHHBBH", 0x45, tos, total, identification, 0, ttl, protocol, 0)
+    except struct.error as error:
+        raise WireError(str(error)) from error
+    head += source.packed + destination.packed
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def ipv6(
+    payload: bytes, source: IPv6Address, destination: IPv6Address, *, next_header: int = PROTOCOL, hop_limit: int = 255
+) -> bytes:
+    """An IPv6 packet around `payload`, traffic class and flow label 0 (RFC 8200 3). Raises: WireError."""
+    try:
+        head = struct.pack("!IHBB", 6 << 28, len(payload), next_header, hop_limit)
+    except struct.error as error:
+        raise WireError(str(error)) from error
+    return head + source.packed + destination.packed + payload
+
+
+def multicast_mac(group: IpAddress) -> str:
+    """Where Ethernet sends what is for a multicast group: RFC 1112 6.4, RFC 2464 7."""
+    if group.version == 4:
+        return (b"\x01\x00\x5e" + (int(group) & 0x7FFFFF).to_bytes(3, "big")).hex(":")
+    return (b"\x33\x33" + group.packed[-4:]).hex(":")
+
+
+def gratuitous_arp(address: IPv4Address, mac: str) -> bytes:
+    """The ARP packet by which `mac` says that it has `address`: a request, as keepalived sends it, which
+    puts the broadcast address where RFC 5227 3 wants zeros. Raises: WireError.
+    """
+    own = _mac(mac)
+    return b"\x00\x01\x08\x00\x06\x04\x00\x01" + own + address.packed + b"\xff" * 6 + address.packed
+
+
+def neighbour_advertisement(address: IPv6Address, mac: str) -> bytes:
+    """The IPv6 packet by which `mac` says unasked that it has `address`: from the address itself to all
+    nodes, override set, with its link-layer address (RFC 4861 4.4, 7.2.6). Raises: WireError.
+    """
+    option = struct.pack("!BB6s", 2, 1, _mac(mac))
+    message = struct.pack("!BBHI", 136, 0, 0, 0x2000_0000) + address.packed + option
+    pseudo = address.packed + ALL_NODES.packed + struct.pack("!II", len(message), _ICMPV6)
+    message = message[:2] + struct.pack("!H", checksum(pseudo + message)) + message[4:]
+    return ipv6(message, address, ALL_NODES, next_header=_ICMPV6)
+
+
+def _mac(text: str) -> bytes:
+    try:
+        octets = bytes.fromhex(text.replace(":", ""))
+    except ValueError as error:
+        raise WireError(str(error)) from error
+    if len(octets) != 6:
+        raise WireError(f"a MAC address has 6 octets, not {len(octets)}")
+    return octets
