@@ -41,7 +41,9 @@ from haconsole.tui.view.times import Times
 from haconsole.tui.widgets.lines import LinePane
 
 TICK_S = 0.2
-"""How often the screen looks whether there is something new."""
+"""How often the screen looks whether there is something new; a flood of news is drawn no more often."""
+PEEKS = 5
+"""So often in a tick the open cluster is asked for news: after a quiet tick they are drawn at once."""
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -83,6 +85,7 @@ class ConsoleApp(App[int]):
         self._run_sources = run_sources
         self._memory = Memory(remember)
         self._trouble: str | None = None
+        self._since_tick = self._since_news = 0
         self.own_themes, self._theme_problems = themes.load([themes.shipped(), *theme_folders])
         for one in self.own_themes:
             self.register_theme(one)
@@ -145,7 +148,7 @@ class ConsoleApp(App[int]):
         names = self.fleet.names
         first: Screen[None] = place("cluster").make(names[0]) if len(names) == 1 else ClustersScreen()
         self.push_screen(first)
-        self.set_interval(TICK_S, self._tick)
+        self.set_interval(TICK_S / PEEKS, self._peek)
         if self._run_sources is not None:
             self.run_worker(self._run_sources(), name="sources", exit_on_error=False)
         for problem in self._theme_problems:
@@ -175,6 +178,16 @@ class ConsoleApp(App[int]):
         error = event.worker.error
         self._trouble = "the monitors ended" if error is None else f"the monitors ended: {error!r}"
         self._tick()
+
+    def _peek(self) -> None:
+        self._since_tick, self._since_news = self._since_tick + 1, self._since_news + 1
+        cluster = self.cluster
+        news = self._since_news >= PEEKS and cluster is not None and self.fleet.has_news(cluster)
+        if news:
+            self._since_news = 0
+        if news or self._since_tick >= PEEKS:
+            self._since_tick = 0
+            self._tick()
 
     def _tick(self) -> None:
         now = self._clock()

@@ -37,6 +37,10 @@ class Fleet:
         self._seen[name] = (self._tick, source.serial())
         return snapshot
 
+    def has_news(self, name: str) -> bool:
+        """Something happened since the last look. Raises: KeyError."""
+        return self._sources[name].serial() != self._seen.get(name, (-1, -1))[1]
+
     def look_at_all(self, now: float) -> None:
         """Once, at the start, when there is little to look at."""
         for name in self._sources:

@@ -9,7 +9,7 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 from tests.bench import processes, screen, wire
@@ -20,9 +20,9 @@ ON_LAB = ("status", "kernel", "idle")
 ALONE = ("version", "first", "keys", "fifty", "wire")
 
 
-def rows(wanted: Sequence[str], runs: int) -> Iterator[Row]:
+def rows(wanted: Sequence[str], runs: int) -> Generator[Row, None, None]:
     """Each row when it is done."""
-    alone = {
+    alone: dict[str, Callable[[], list[Row]]] = {
         "version": lambda: [processes.version()],
         "first": lambda: [screen.first_frame(runs + 5)],
         "keys": lambda: [screen.keys_in_flood(12 * runs)],

@@ -1,4 +1,7 @@
-"""A console on an embedded cluster into whose monitor 200 more events arrive each second; run on a terminal."""
+"""A console on an embedded cluster into whose monitor 200 more events arrive each second; run on a terminal.
+
+`--quiet`: without them, to tell what is the machine's.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from haconsole.tui.run import run_console
 PER_S = 200
 
 
-def main() -> int:
+def main(*, quiet: bool) -> int:
     with embedded("healthy", 1.0) as specs, tempfile.TemporaryDirectory() as folder:
         parts = production()
         monitor = Monitor(specs[0], parts.connector, parts.probe, parts.clock)
@@ -45,7 +48,8 @@ def main() -> int:
         async def sources() -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(run_all([monitor], parts.connector))
-                tasks.create_task(flood())
+                if not quiet:
+                    tasks.create_task(flood())
 
         memory = Path(folder)
         return run_console(
@@ -55,4 +59,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(quiet="--quiet" in sys.argv))
