@@ -10,6 +10,7 @@ import click
 
 from haconsole.cli import output, setup
 from haconsole.cli.exits import Exit
+from haconsole.parse.text import clean
 
 if TYPE_CHECKING:
     from haconsole.cluster.picture import ClusterPicture
@@ -68,6 +69,8 @@ def _draw(pictures: Sequence[ClusterPicture], *, color: bool) -> None:
                 node = check.node
                 output.draw(Text(f"  {node}", style="bold"), color=color)
             sign, style = signs[check.ok]
-            output.draw(Text.assemble("    ", (sign, style), f" {check.text}"), color=color)
-            if check.remedy:
-                output.draw(Text(f"      → {check.remedy}", style="dim"), color=color)
+            output.draw(Text.assemble("    ", (sign, style), f" {clean(check.text)}"), color=color)
+            # Lines to copy: never broken by us, however narrow the terminal is.
+            for index, line in enumerate(check.remedy.split("\n") if check.remedy else ()):
+                lead = " " * 8 if index else "      → "
+                output.draw(Text(lead + clean(line), style="dim"), color=color, whole=True)

@@ -22,4 +22,7 @@ class Exit(IntEnum):
 STATUS_USAGE = 64
 """Usage or configuration error of `status` and `check`, where 1 to 3 are Nagios' words."""
 
+STATUS_BROKEN = 3
+"""`status` and `check` ended by a mistake of ours: nothing is known. 1 would be Nagios' warning."""
+
 NAGIOS = {Verdict.OK: 0, Verdict.WARNING: 1, Verdict.CRITICAL: 2, Verdict.UNKNOWN: 3}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import sys
+import traceback
 from collections.abc import Sequence
 from typing import Final
 
 import click
 
-from haconsole.cli.exits import STATUS_USAGE, Exit
+from haconsole.cli import output
+from haconsole.cli.exits import STATUS_BROKEN, STATUS_USAGE, Exit
 from haconsole.version import __version__
 
 COMMANDS: Final = {
@@ -61,23 +62,25 @@ def cli(ctx: click.Context, config: str | None, cluster: str | None, *, read_onl
 
 def run(argv: Sequence[str], obj: dict[str, object] | None = None) -> int:
     """Run the command line `argv`; returns the exit code, never raises SystemExit."""
+    output.prepare()
     usage = STATUS_USAGE if _names_status(argv) else int(Exit.USAGE)
     try:
         result = cli.main(args=list(argv), prog_name="haconsole", standalone_mode=False, obj=obj)
     except click.UsageError as error:
         error.show()
         return usage
-    except click.Abort:
-        return int(Exit.INTERRUPTED)
-    except KeyboardInterrupt:
+    except (click.Abort, KeyboardInterrupt):
         return int(Exit.INTERRUPTED)
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output left (head, a pager): not our failure, and nothing to say.
-        sys.stderr.close()
+        output.left()
         return int(Exit.DONE)
+    except Exception:  # noqa: BLE001 - the last resort; the words in it may be a node's
+        output.talk("haconsole: a mistake of haconsole itself, please report it:\n" + traceback.format_exc())
+        return STATUS_BROKEN if usage == STATUS_USAGE else int(Exit.FAILED)
     return int(result) if isinstance(result, int) else int(Exit.DONE)
 
 

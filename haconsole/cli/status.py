@@ -55,7 +55,10 @@ async def _once(clusters: Sequence[ClusterSpec], form: str, *, color: bool) -> i
     finally:
         progress.clear()
         await parts.connector.close()
-    show(snapshots, form, color=color)
+    try:
+        show(snapshots, form, color=color)
+    except BrokenPipeError:
+        output.left()  # the verdict stays what it is
     return exit_code(snapshots)
 
 
@@ -85,13 +88,16 @@ async def _watch(clusters: Sequence[ClusterSpec], form: str, *, color: bool) -> 
             if form == "table" or told != shown:
                 shown = told
                 if form == "table":
-                    output.data("\x1b[2J\x1b[H" if output.console(color=color).is_terminal else "")
+                    output.clear()
                 show(snapshots, form, color=color)
             await asyncio.sleep(WATCH_S)
 
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(run_all(monitors, parts.connector))
-        tasks.create_task(printing())
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(run_all(monitors, parts.connector))
+            tasks.create_task(printing())
+    except* BrokenPipeError:
+        output.left()
     return 0
 
 

@@ -16,6 +16,7 @@ from haconsole.parse.text import clean
 _LIMIT: Final = 1 << 16
 _NAME: Final = 255
 _UID: Final = re.compile(r"[0-9]{1,10}")
+_USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+\\-]{0,63}\$?")
 _BOOT_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -31,7 +32,8 @@ def parse_identity(
 ) -> IdentityReading:
     """Return who we are from the outputs of `id -u`, `id -un`, `id -Gn`, `uname -n`, boot_id.
 
-    A login without a name (`id -un` prints nothing) is called by its number. Group names with
+    A login without a name (`id -un` prints nothing), or with one that could not stand in a command line
+    that people copy, is called by its number. Group names with
     blanks, which directory services allow, come out in pieces. `rights` are the caller's to tell.
     Raises: ParseError without a user number or a host name.
     """
@@ -39,7 +41,7 @@ def parse_identity(
     if _UID.fullmatch(number) is None:
         raise ParseError(f"a user number was expected, not: {clean(uid[:80])}")
     return IdentityReading(
-        user=_word(user) or number,
+        user=name if _USER.fullmatch(name := _word(user)) else number,
         uid=int(number),
         groups=frozenset(clean(group[:_NAME]) for group in groups[:_LIMIT].split()),
         hostname=_required(hostname, "a host name"),

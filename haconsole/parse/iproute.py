@@ -31,6 +31,8 @@ from haconsole.parse.text import clean
 _LINK_HEAD: Final = 4096
 """Characters of a link line that are read: an alias or a list of virtual functions may follow."""
 _ADDRESS_LINE: Final = 4096
+MAX_ENTRIES: Final = 20_000
+"""Links or addresses of one node; of more nothing is believed."""
 
 _LINK: Final = re.compile(r"([0-9]{1,10}): ([^ \t:/]{1,255}): <([A-Z0-9_,-]*)>")
 _ADDRESS: Final = re.compile(r"([0-9]{1,10}): ([^ \t:/]{1,255}) +(inet6?) ")
@@ -61,6 +63,8 @@ def parse_links(text: str) -> Mapping[str, Link]:
         read = _link(line)
         if read is not None:
             links[read.link.name] = read.link
+            if len(links) > MAX_ENTRIES:
+                raise ParseError(f"more than {MAX_ENTRIES} interfaces")
             in_alias = "\\    alias " in line
         elif line.strip() and not in_alias:  # an alias may hold line ends, and iproute2 prints them
             raise ParseError(f"a line of `ip -o link` was expected, not: {clean(line[:80])}")
@@ -80,6 +84,8 @@ def parse_addresses(text: str) -> tuple[Address, ...]:
         address = _address(line)
         if address is not None:
             found[address] = None
+            if len(found) > MAX_ENTRIES:
+                raise ParseError(f"more than {MAX_ENTRIES} addresses")
         elif line.strip() and _LINK.match(line) is None:
             raise ParseError(f"a line of `ip -o addr` was expected, not: {clean(line[:80])}")
     return tuple(found)

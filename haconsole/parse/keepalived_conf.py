@@ -8,6 +8,8 @@ complaint. Passwords never get into the result.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
+from typing import Final
 
 from haconsole.model.keepalived_conf import KeepalivedConf, Place
 from haconsole.parse.errors import ParseError
@@ -16,6 +18,9 @@ from haconsole.parse.keepalived_conf_lines import Reader
 from haconsole.parse.text import clean
 
 __all__ = ["includes", "parse", "vrrp_instances"]
+
+MAX_INSTANCES: Final = 1000
+"""As many as are read of a dump."""
 
 
 def parse(
@@ -27,16 +32,19 @@ def parse(
     compared with (`-i`); keepalived's default is the host's name up to its first dot. Without both, such
     lines stay, marked with their condition, and each is a complaint.
 
-    Raises: ParseError - more than 4 MiB, 200,000 lines, or 64 blocks in each other.
+    Raises: ParseError - more than 4 MiB, 200,000 lines, 1,000 instances, or 64 blocks in each other.
     """
     reader = _read(files, main, config_id, hostname)
     statements = reader.tree.finish()
-    return KeepalivedConf(
+    conf = KeepalivedConf(
         statements=statements,
         files=tuple(reader.read),
         missing_includes=tuple(reader.missing),
         complaints=tuple(reader.complaints),
     )
+    if sum(1 for _ in islice(conf.blocks("vrrp_instance"), MAX_INSTANCES + 1)) > MAX_INSTANCES:
+        raise ParseError("keepalived's configuration has more than 1,000 instances")
+    return conf
 
 
 def includes(files: Mapping[str, str], main: str) -> tuple[str, ...]:

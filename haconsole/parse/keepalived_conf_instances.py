@@ -10,6 +10,10 @@ from haconsole.model.spec import IpAddress
 from haconsole.parse.keepalived_words import address, decimal, integer, interface_address
 
 MAX_ADDRESSES = 10_000
+KEPT = 64
+"""Configurations whose instances are remembered, by identity."""
+
+_kept: dict[int, tuple[KeepalivedConf, tuple[ConfInstance, ...]]] = {}
 
 _Weights = tuple[tuple[str, int], ...]
 
@@ -18,7 +22,19 @@ def vrrp_instances(conf: KeepalivedConf) -> tuple[ConfInstance, ...]:
     """Return the instances in order; of two with one name only the first, as keepalived does.
 
     Lines whose condition is undecided make a value None and add no address, peer or tracker. Never raises.
+    A configuration is a value and every picture asks anew: the last answers are kept.
     """
+    kept = _kept.get(id(conf))
+    if kept is not None and kept[0] is conf:
+        return kept[1]
+    found = _instances_of(conf)
+    while len(_kept) >= KEPT:
+        _kept.pop(next(iter(_kept)), None)
+    _kept[id(conf)] = (conf, found)
+    return found
+
+
+def _instances_of(conf: KeepalivedConf) -> tuple[ConfInstance, ...]:
     scripts = _weights_of(conf, "vrrp_script", 0)
     tracked = {**_weights_of(conf, "vrrp_track_file", 1), **_weights_of(conf, "track_file", 1)}
     version = _global_version(conf)

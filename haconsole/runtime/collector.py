@@ -31,9 +31,9 @@ LOG_BURST: Final = 2000.0
 FACT_RATE: Final = 200.0
 """Log lines that change what is believed have an allowance of their own: no chatter can use it up."""
 FACT_BURST: Final = 5000.0
-CHANGE_RATE: Final = 100.0
+CHANGE_RATE: Final = 50.0
 """Changes of links and addresses followed each second; after more of them the kernel is read anew."""
-CHANGE_BURST: Final = 2000.0
+CHANGE_BURST: Final = 300.0
 READ_ANEW: Final = "they came too fast; the kernel is read anew"
 BACKLOG_S: Final = 3.0
 """Log lines in the first seconds, older than the connection, are backlog."""

@@ -76,6 +76,7 @@ class Look:
             try:
                 async with asyncio.timeout(SIGN_OF_LIFE_S):
                     await self._beat(reader)
+                    await self._groups(reader, (Group.UNITS,))  # believed no longer than the slow node took
             except Exception as error:  # noqa: BLE001 - as in `_node`
                 self._lost(node, error, "answered, and then no more")
 

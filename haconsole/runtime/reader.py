@@ -6,11 +6,13 @@ cluster. Every method returns events; only a lost connection is an exception (Pr
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
 from dataclasses import replace
 from enum import Enum
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from haconsole.catalogue import read, script
 from haconsole.catalogue.command import CommandSpec, Names, Root
@@ -35,8 +37,11 @@ from haconsole.runtime import interpret, squid_manager
 
 _INCLUDE_ROUNDS: Final = 4
 """Depth of includes that is followed: each round is one more trip to the node."""
+_BIG: Final = 128 << 10
 _CONFIG_LIMIT: Final = 4 << 20
 """Bytes of configuration after which no more is fetched: the parser takes no more."""
+
+T = TypeVar("T")
 
 
 class Group(Enum):
@@ -187,7 +192,7 @@ class NodeReader:
         else:
             found = dict(outputs[read.CONFIG_FILE.id].files)
             await self._includes(found)
-            news.append(interpret.config(self.context, at, found))
+            news.append(await _aside(found, lambda: interpret.config(self.context, at, found)))
         if read.KEEPALIVED_TEST in files:
             news.append(interpret.config_test(self.context, at, outputs, self._version))
         elif test:
@@ -200,7 +205,8 @@ class NodeReader:
         asked: set[str] = set()
         for _ in range(_INCLUDE_ROUNDS):
             texts = {name: decode(content) for name, content in files.items()}
-            wanted = [p for p in keepalived_conf.includes(texts, self._names.config_file) if p not in asked]
+            patterns = await _aside(texts, partial(keepalived_conf.includes, texts, self._names.config_file))
+            wanted = [p for p in patterns if p not in asked]
             if not wanted:
                 return
             for pattern in wanted[:32]:
@@ -337,6 +343,13 @@ class NodeReader:
             return "127.0.0.1"
         first = own[0].address
         return "::1" if first is None else str(first)
+
+
+async def _aside(texts: Mapping[str, Sized], work: Callable[[], T]) -> T:
+    """`work` on texts so big that all else would wait for it is done in a thread."""
+    if sum(map(len, texts.values())) < _BIG:
+        return work()
+    return await asyncio.to_thread(work)
 
 
 _VERSIONS: Final = (

@@ -24,7 +24,6 @@ def mixed() -> Iterator[Lab]:
 
 def test_status_and_console_tell_the_truth(mixed: Lab, tmp_path: Path) -> None:
     status = Status(mixed, tmp_path)
-    # The rate of requests wants two readings; a client's request lies between them.
     status.until(lambda d: d["verdict"] == "ok", seconds=60)
     assert status.code == 0
     assert holders(status.cluster) == {VIP1: [ONE], VIP2: [TWO]}

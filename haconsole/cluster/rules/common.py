@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from shlex import quote
 from typing import Final
 
 from haconsole.cluster.instances import InstancePicture
@@ -128,8 +129,9 @@ def link_trouble(node: NodePicture, interface: str) -> str | None:
 
 def look_at_link(node: NodePicture, interface: str) -> str:
     """The next step for a link that is down."""
+    word = quote(interface)  # a node may call its interfaces what it likes, and people copy this line
     return (
-        f"on {node.name}: ip -d link show {interface}; if it was switched off: ip link set {interface} up; "
+        f"on {node.name}: ip -d link show {word}; if it was switched off: ip link set {word} up; "
         f"else look at cable and switch port"
     )
 

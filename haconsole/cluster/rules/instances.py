@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from shlex import quote
 from typing import Final
 
 from haconsole.cluster.instances import InstancePicture
@@ -149,7 +150,7 @@ def _file_path(picture: ClusterPicture, node: NodePicture, name: str) -> str:
         for block in conf.blocks(keyword) if conf else ():
             line = block.first("file")
             if block.args[:1] == (name,) and line is not None and line.args:
-                return line.args[0]
+                return quote(line.args[0])
     return picture.spec.drain_file
 
 
@@ -288,7 +289,7 @@ def left_behind(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]
                 by_systemd(node, f"{name}: {unit.active_state} ({unit.sub_state})", node.keepalived_since),
                 by_kernel(node, f"{address.address} is on {address.interface}"),
             ),
-            remedy=f"{first}on {node.name}: ip addr del {address.address} dev {address.interface}; "
+            remedy=f"{first}on {node.name}: ip addr del {address.address} dev {quote(address.interface)}; "
             f"then: systemctl start {name}",
         )
 
@@ -312,7 +313,8 @@ def disagree(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
         if held:
             summary = f"{node.name} has {vip.address} although keepalived is {state.value} there"
             address = next(a for a in node.kernel.addresses if a.address.ip == vip.address)
-            remedy = f"if another node is master: on {node.name}: ip addr del {address.address} dev {address.interface}"
+            dev = quote(address.interface)
+            remedy = f"if another node is master: on {node.name}: ip addr del {address.address} dev {dev}"
         else:
             summary = f"{node.name} is master of {instance.name} and does not have {vip.address}"
             remedy = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
@@ -128,12 +129,16 @@ def held_by_several(picture: ClusterPicture, vip: VipPicture) -> Iterator[Findin
 
 
 def _capture(device: str) -> str:
-    return f"tcpdump -c 5 -nni {device} 'ip proto 112 or ip6 proto 112'"
+    return f"tcpdump -c 5 -nni {quote(device)} 'ip proto 112 or ip6 proto 112'"
 
 
 def _removal(node: NodePicture, vip: VipPicture) -> str:
     address = _address(node, vip)
-    return f"ip addr del {vip.address}" if address is None else f"ip addr del {address.address} dev {address.interface}"
+    return (
+        f"ip addr del {vip.address}"
+        if address is None
+        else f"ip addr del {address.address} dev {quote(address.interface)}"
+    )
 
 
 def _address(node: NodePicture, vip: VipPicture) -> Address | None:

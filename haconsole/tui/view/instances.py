@@ -84,7 +84,9 @@ def _cells(instance: InstancePicture, node: NodePicture, snapshot: Snapshot, *, 
         (say(instance.name),),
         state_word(instance),
         _priority(instance, wide=wide),
-        join([*(_vip(instance, v.ip, node, snapshot, wide=wide) for v in instance.vips), _reason(instance, node)], 2),
+        join(
+            [*(_vip(instance, v.ip, node, snapshot, wide=wide) for v in instance.vips[:40]), _reason(instance, node)], 2
+        ),
     ]
 
 

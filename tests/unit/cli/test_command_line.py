@@ -119,3 +119,95 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     )  # fmt: skip
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
+
+
+# --- whatever reads our output ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii"])
+def test_signs_that_a_terminal_does_not_have_become_others_and_never_the_unknown_one(encoding: str) -> None:
+    import os
+
+    text = "● well ✖ bad → do … \u4e00"
+    code = f"from haconsole.cli import output; output.prepare(); output.data({text!r})"
+    env = {**os.environ, "PYTHONIOENCODING": encoding}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=env, timeout=60, check=True)
+    assert done.stdout == b"+ well X bad > do ~ _\n"
+
+
+def test_a_mistake_of_ours_is_unknown_to_nagios_and_draws_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from haconsole.cli import main
+
+    def fail(**_words: object) -> None:
+        raise ValueError("a node's \x1b[31mword")
+
+    monkeypatch.setattr(main.cli, "main", fail)
+    assert main.run(["status"]) == 3
+    assert main.run(["doctor"]) == 1
+    told = capsys.readouterr()
+    assert "please report" in told.err
+    assert "\x1b" not in told.err
+    assert told.out == ""
+
+
+@pytest.fixture
+def unreachable(tmp_path: Path) -> Path:
+    path = tmp_path / "c.toml"
+    nodes = "".join(
+        f'[[cluster.node]]\nname = "n{n}"\naddress = "127.0.0.1"\n[cluster.node.ssh]\nport = {n}\n' for n in (1, 2)
+    )
+    path.write_text(f'[[cluster]]\nname = "c"\n{nodes}')
+    return path
+
+
+@pytest.mark.parametrize("form", ["table", "json", "nagios"])
+def test_the_verdict_is_told_also_when_nobody_reads_to_the_end(unreachable: Path, form: str) -> None:
+    """`haconsole status | head -0; echo ${PIPESTATUS[0]}`"""
+    import os
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "haconsole", "status", "--config", str(unreachable), "-o", form]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert done.returncode == 3
+    assert b"Traceback" not in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+def test_following_ends_quietly_when_its_reader_leaves(unreachable: Path) -> None:
+    import os
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    words = [sys.executable, "-m", "haconsole", "status", "--watch", "--config", str(unreachable)]
+    done = subprocess.run(words, stdout=writer, stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_dumb_terminal_gets_no_escape_sequences(unreachable: Path) -> None:
+    import os
+    import pty
+
+    inside, outside = pty.openpty()
+    words = [sys.executable, "-m", "haconsole", "status", "--config", str(unreachable)]
+    env = {**os.environ, "TERM": "dumb"}
+    subprocess.run(words, stdin=outside, stdout=outside, stderr=outside, env=env, timeout=60, check=False)
+    os.close(outside)
+    assert b"\x1b" not in os.read(inside, 65536)
+    os.close(inside)
+
+
+def test_a_line_to_copy_is_never_broken_by_us(capsys: pytest.CaptureFixture[str]) -> None:
+    """The line that adds a host key is longer than 80 columns: broken in two it would write half a key."""
+    from haconsole.cli.doctor import _draw
+    from haconsole.model.problems import ProblemKind
+    from tests.unit.cluster.builders import ONE, Phase, Play, problem
+
+    line = "echo '[192.0.2.1]:22 ssh-ed25519 " + "A" * 68 + "' >> ~/.ssh/known_hosts"
+    why = problem(ProblemKind.HOST_KEY_UNKNOWN, remedy=f"compare first\n{line}")
+    _draw([Play().phase(ONE, Phase.WAITING, why).picture()], color=False)
+    assert f"\n        {line}\n" in capsys.readouterr().out

