@@ -39,7 +39,8 @@ def traces(run_id: str) -> list[str]:
         f"mount {line}" for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines() if run_id in line
     ]
     found += [f"folder {path}" for path in Path("/run/haconsole-lab").glob(run_id)]
-    found += [f"cgroup {path}" for path in Path("/sys/fs/cgroup").glob(f"**/haconsole-lab/{run_id}")]
+    # os.walk passes over folders that go while it looks; Path.glob does not
+    found += [f"cgroup {path}" for path, _, _ in os.walk("/sys/fs/cgroup") if path.endswith(f"/haconsole-lab/{run_id}")]
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes() + (process / "cgroup").read_bytes()
