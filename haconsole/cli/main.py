@@ -15,6 +15,7 @@ from haconsole.version import __version__
 
 COMMANDS: Final = {
     "adverts": ("haconsole.cli.adverts", "VRRP and gratuitous ARP from the wire: nodes, an interface, a file."),
+    "audit": ("haconsole.cli.audit", "What was done from here, by whom, why; and whether the log is whole."),
     "demo": ("haconsole.cli.demo", "The console on an embedded cluster: nothing to install, no root."),
     "doctor": ("haconsole.cli.doctor", "Can each node be reached and read; what is missing and how to mend it."),
     "status": ("haconsole.cli.status", "One picture of the clusters, and an exit code."),
