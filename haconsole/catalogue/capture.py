@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from haconsole.catalogue import sudo_text
 from haconsole.catalogue.command import CommandSpec, Names, Root, StreamSpec
 from haconsole.model.events import Subject
 from haconsole.model.readings import Rights
@@ -102,19 +103,10 @@ def stream_for(rights: Rights) -> StreamSpec:
     return CAPTURE_BY_SUDO if rights is Rights.SUDO else CAPTURE
 
 
-def sudoers_line(names: CaptureNames, tcpdump: str = "/usr/bin/tcpdump") -> str:
-    """The line of a sudoers file that permits this one capture, and nothing else, to `names.user`.
-
-    tcpdump: the program's path on the node. sudo joins arguments with blanks before it compares,
-    so an expression of many words is one argument as well as many.
-    """
-    words = [tcpdump, *CAPTURE_BY_SUDO.filled(names)[1:]]
-    return f"{_escaped(names.user)} ALL=(root) NOPASSWD: {' '.join(_escaped(word) for word in words)}"
-
-
-def _escaped(word: str) -> str:
-    r"""sudoers(5): `,` `:` `=` `\` must be escaped in arguments, and `*` `?` `[` `]` would be patterns."""
-    return re.sub(r"[,:=\\*?\[\]]", lambda found: f"\\{found[0]}", word)
+def sudoers_line(names: CaptureNames) -> str:
+    """The line of a sudoers file that permits this one capture, and nothing else, to `names.user`."""
+    words = sudo_text.command(sudo_text.grouped(CAPTURE_BY_SUDO.filled(names)))
+    return f"{sudo_text.login(names.user)} ALL=(root) NOPASSWD: {words}"
 
 
 def by_hand(interface: str) -> Sequence[str]:

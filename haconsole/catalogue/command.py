@@ -29,6 +29,10 @@ class Danger(Enum):
     """Whether service can suffer. Read-only mode knows only OBSERVES."""
 
     OBSERVES = "observes"
+    KEEPS = "keeps"
+    """Changes what haconsole keeps in the node's /run (lock, saved state, armed revert), and no service."""
+    RESTORES = "restores"
+    """Brings service back: needs no guard that protects service."""
     DISTURBS = "disturbs"
 
 
@@ -41,6 +45,8 @@ class Verb(Enum):
     """Signal a daemon and read the file that it writes: argv is (unit, signal, age, file)."""
     FILES = "files"
     """Print files by a pattern: argv is (pattern,)."""
+    FEED = "feed"
+    """argv is (data, program, ...): the program gets the data on its standard input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,7 @@ class Names:
     """`old`: keepalived 1.x follows links in /tmp and never makes the file anew."""
     pattern: str = ""
     log_file: str = "/var/log/messages"
+    drain_file: str = "/run/haconsole-drain"
 
     def fill(self, word: str) -> str:
         """`{name}` anywhere in `word` -> its value. Raises: AttributeError for an unknown name."""

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from haconsole.catalogue.command import CommandSpec, Names, Root, StreamSpec, Verb
+from haconsole.catalogue.sudo_text import grouped, ungrouped
 from haconsole.model.readings import Rights
 
 SUDO: Final = ("sudo", "-n", "--")
@@ -40,28 +41,17 @@ run() {
  m=$({ { timeout -k 1 "$t" "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
   head -c "$l" >&4 3>&-; } 3>&1 | tail -c 16000)
  end "$i" "$m"; }
-look() { case $f in /proc/*) "$@" stat -c '%i %y %s' "$f" ;; *) stat -c '%i %y %s' "$f" ;; esac 2>/dev/null; }
-fresh() {
- u=$1 s=$2 g=$3 f=$4; shift 4
- if [ "$g" = old ]; then "$@" rm -f "$f" || return; fi
- a=$(look "$@") b= n=0
- "$@" systemctl kill --kill-who=main -s "$s" "$u" || return
- while [ $n -lt 60 ]; do
-  c=$(look "$@")
-  if [ -n "$c" ] && [ "$c" != "$a" ]; then if [ "$c" = "$b" ]; then
-   "$@" cat "$f" | sed -e '/[Pp]assword/d' -e 's/"auth_data":"[^"]*"/"auth_data":""/g'
-   "$@" rm -f "$f" "${f%/*}/keepalived_parent.data"; return 0; fi; b=$c; fi
-  n=$((n+1)); sleep 0.05
- done; echo 'no new dump within 3 s' >&2; return 75; }
-dump() {
- i=$1 l=$3; shift 3; begin "$i"
- m=$({ { fresh "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 | head -c "$l" >&4 3>&-; } 3>&1 | tail -c 16000)
+feed() {
+ i=$1 t=$2 l=$3 d=$4; shift 4; begin "$i"
+ m=$({ { printf '%s\n' "$d" 3>&- 4>&- | timeout -k 1 "$t" "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
+  head -c "$l" >&4 3>&-; } 3>&1 | tail -c 16000)
  end "$i" "$m"; }
+dump() { i=$1 t=$2 l=$3; shift 7; run "$i" "$t" "$l" "$@"; }
 show() {
  p=$1; shift; r=0; o=$IFS; IFS=
  for f in $p; do IFS=$o
   printf '\n@%s file %s\n' "$N" "$f"
-  if [ -r "$f" ]; then cat "$f" || r=$?; else "$@" cat "$f" || r=$?; fi
+  if [ -r "$f" ]; then cat "$f" || r=$?; else "$@" sed -e 's/auth_pass.*/auth_pass (secret)/' -- "$f" || r=$?; fi
  done; IFS=$o; return $r; }
 files() {
  i=$1 l=$3; shift 3; begin "$i"
@@ -71,12 +61,29 @@ files() {
 """
 )
 
+# A dump, as root: all of it in one text, so that a login never sees the passwords in the file, nor
+# has a command that reads files of others. The file is looked for where the daemon itself sees /tmp
+# (PrivateTmp), and never through a link that somebody laid there. `old`: keepalived 1.x follows
+# links and never makes the file anew.
+_DUMP: Final = (
+    "{ f='%(file)s'; p=$(systemctl show -p MainPID '%(unit)s' 2>/dev/null); p=${p#MainPID=}; "
+    "case $p in ''|0|*[!0-9]*) ;; *) [ -d /proc/$p/root ] && f=/proc/$p/root$f;; esac; "
+    "look() { stat -c '%%i %%y %%s' $f 2>/dev/null; }; "
+    "if [ '%(age)s' = old ]; then rm -f $f || exit; fi; a=$(look); b=; n=0; "
+    "systemctl kill --kill-who=main -s '%(signal)s' '%(unit)s' || exit; "
+    'while [ $n -lt 60 ]; do c=$(look); if [ "$c" ] && [ "$c" != "$a" ]; then if [ "$c" = "$b" ]; then '
+    "dd if=$f iflag=nofollow bs=64k status=none | "
+    """sed -e '/[Pp]assword/d' -e 's/"auth_data":"[^"]*"/"auth_data":""/g'; """
+    "rm -f $f ${f%%/*}/keepalived_parent.data; exit 0; fi; b=$c; fi; n=$((n+1)); sleep 0.05; done; "
+    "echo 'no new dump within 3 s' >&2; exit 75; }"
+)
+
 # Root streams cannot be signalled by the login, so they get an end of their own: a pipe whose writer
 # (`tail --pid`) lives as long as the collector. A line longer than a pipe's atomic write is cut, so
 # that no line of one stream can be torn apart by another and start anew as something else.
 # `beat` ignores SIGPIPE, after the streams were started: a console that dies between a beat and its
 # answer would otherwise end this shell alone, and the streams would stay for ever.
-_GUARD: Final = 'exec 3<&0; "$@" </dev/null 3<&- & p=$!; (cat <&3 >/dev/null; kill $p) & wait $p'
+_GUARD: Final = ("{ exec 3<&0; ", " </dev/null 3<&- & p=$!; (cat <&3 >/dev/null; kill $p) & wait $p; }")
 _COLLECTOR: Final = (
     _ENVIRONMENT
     + r"""exec 5<&0 </dev/null
@@ -149,13 +156,58 @@ def privileged(spec: CommandSpec | StreamSpec, rights: Rights) -> bool:
     return spec.root is not Root.NO and rights is Rights.SUDO
 
 
+def under_sudo(spec: CommandSpec, names: Names) -> tuple[str, ...] | None:
+    """What sudo is asked to run for the entry; None: nothing of which the words are known before
+    (FILES: see `read_as_root`)."""
+    argv = spec.filled(names)
+    limit = ("timeout", "-k", "1", str(spec.timeout_s))  # a login cannot end a root process from outside
+    match spec.verb:
+        case Verb.RUN:
+            return (*limit, *grouped(argv))
+        case Verb.FEED:
+            return (*limit, *grouped(argv[1:]))
+        case Verb.DUMP:
+            return (*limit, *_dump(argv))
+        case Verb.FILES:
+            return None
+
+
+def read_as_root(file: str) -> tuple[str, ...]:
+    """What sudo is asked to run for a file that the login may not read: no password comes along."""
+    return ("sed", "-e", "s/auth_pass.*/auth_pass (secret)/", "--", file)
+
+
+def stream_under_sudo(spec: StreamSpec, names: Names) -> tuple[str, ...]:
+    """What sudo is asked to run for a stream."""
+    return ("/bin/sh", "-c", shlex.join(spec.filled(names)).join(_GUARD))
+
+
+def unguarded(argv: Sequence[str]) -> tuple[str, ...] | None:
+    """The stream's own argv of `stream_under_sudo`; None: it is something else."""
+    before, after = _GUARD
+    if len(argv) == 3 and tuple(argv[:2]) == ("/bin/sh", "-c") and argv[2].startswith(before):
+        return tuple(shlex.split(argv[2].removeprefix(before).removesuffix(after)))
+    return None
+
+
+def _dump(argv: Sequence[str]) -> tuple[str, ...]:
+    unit, signal, age, file = argv
+    return ("/bin/sh", "-c", _DUMP % {"unit": unit, "signal": signal, "age": age, "file": file})
+
+
 def line(spec: CommandSpec, names: Names, rights: Rights) -> str:
     """The shell line of one entry."""
     argv = spec.filled(names)
-    if privileged(spec, rights):
-        # The time limit inside sudo: a login cannot end a root process from outside.
-        bounded = (*SUDO, "timeout", "-k", "1", str(spec.timeout_s), *argv)
-        argv = bounded if spec.verb is Verb.RUN else (*argv, *SUDO)
+    root = under_sudo(spec, names) if privileged(spec, rights) else None
+    match spec.verb:
+        case Verb.RUN:
+            argv = argv if root is None else (*SUDO, *root)
+        case Verb.FEED:
+            argv = argv if root is None else (argv[0], *SUDO, *root)
+        case Verb.DUMP:
+            argv = (*argv, *_dump(argv)) if root is None else (*argv, *SUDO, *root)
+        case Verb.FILES:
+            argv = (*argv, *SUDO) if privileged(spec, rights) else argv
     outer = spec.timeout_s + 2 if privileged(spec, rights) else spec.timeout_s
     return shlex.join((spec.verb.value, spec.id, str(outer), str(spec.limit), *argv))
 
@@ -173,7 +225,7 @@ def stream_line(spec: StreamSpec, names: Names, rights: Rights) -> str:
     """The collector's line of one stream."""
     argv = spec.filled(names)
     if privileged(spec, rights):
-        return shlex.join(("rooted", spec.tag, *SUDO, "sh", "-c", _GUARD, "haconsole", *argv))
+        return shlex.join(("rooted", spec.tag, *SUDO, *stream_under_sudo(spec, names)))
     return shlex.join(("stream", spec.tag, *argv))
 
 
@@ -200,7 +252,7 @@ def capture(spec: StreamSpec, names: Names, rights: Rights) -> str:
     `E status` when the program has ended; `W` lines may still follow it.
     """
     argv = spec.filled(names)
-    argv = (*SUDO, *argv) if privileged(spec, rights) else argv
+    argv = (*SUDO, *grouped(argv)) if privileged(spec, rights) else argv
     return f"exec sh -c {shlex.quote(_CAPTURE + shlex.join(('capture', *argv)))}"
 
 
@@ -230,7 +282,8 @@ def read_capture(command: str) -> tuple[str, ...] | None:
     words = _script_words(command, _CAPTURE)
     if words is None or len(words) != 1:
         return None
-    return tuple(words[0][1:])
+    argv = tuple(words[0][1:])
+    return (*SUDO, *ungrouped(argv[len(SUDO) :])) if argv[: len(SUDO)] == SUDO else argv
 
 
 def _script_words(command: str, prelude: str) -> list[list[str]] | None:
@@ -240,7 +293,16 @@ def _script_words(command: str, prelude: str) -> list[list[str]] | None:
         return None
     if len(outer) != 4 or outer[:3] != ["exec", "sh", "-c"] or not outer[3].startswith(prelude):
         return None
-    return [shlex.split(text) for text in outer[3][len(prelude) :].splitlines()]
+    found: list[list[str]] = []
+    text = ""
+    for each in outer[3][len(prelude) :].split("\n"):
+        text += each
+        try:
+            found.append(shlex.split(text))
+            text = ""
+        except ValueError:
+            text += "\n"  # inside of quotes: data has line ends
+    return None if text else [words for words in found if words]
 
 
 _STATUS = re.compile(rb"(?:^|\n)(\d{1,3})$")

@@ -18,7 +18,9 @@ COMMANDS: Final = {
     "audit": ("haconsole.cli.audit", "What was done from here, by whom, why; and whether the log is whole."),
     "demo": ("haconsole.cli.demo", "The console on an embedded cluster: nothing to install, no root."),
     "doctor": ("haconsole.cli.doctor", "Can each node be reached and read; what is missing and how to mend it."),
+    "forecast": ("haconsole.cli.forecast", "What if: who holds which VIP then, and what clients lose."),
     "status": ("haconsole.cli.status", "One picture of the clusters, and an exit code."),
+    "sudoers": ("haconsole.cli.sudoers", "The sudoers file for a plain login: exact command lines."),
 }
 """Name -> (module, what it does). The module's `command` is the click command."""
 

@@ -12,6 +12,7 @@ from haconsole.demo.dump import data_dump
 from haconsole.demo.journal import Journal
 from haconsole.demo.keepalived import LAN, PUBLIC, Keepalived
 from haconsole.demo.kernel import Kernel
+from haconsole.demo.operation import Operations
 from haconsole.demo.plan import CONFIG_FILE, DRAIN_FILE, ClusterPlan, Happening, InstancePlan, NodePlan, What
 from haconsole.demo.sim import Calendar, Sim
 from haconsole.demo.squid import Squid
@@ -61,6 +62,7 @@ class SimNode:
             changed=segment.changed,
         )
         self.units = {name: Unit(name, self._systemd_says, self.uptime) for name in ("keepalived", "squid")}
+        self.operations = Operations(self)
         self.keepalived.on_stopped = self.units["keepalived"].stopped
         self.squid.on_stopped = self.units["squid"].stopped
 
@@ -83,6 +85,39 @@ class SimNode:
     def uptime(self) -> float:
         """Seconds since boot."""
         return max(0.0, self.wall() - self._boot_wall)
+
+    # --- what operations do to the node -------------------------------------------
+
+    def after(self, seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+        """Run `action` when the node's own clock shows so many seconds more; returns what cancels it."""
+        return self.sim.later(seconds * self._calendar.speed, action).cancel
+
+    def active(self, unit: str) -> str:
+        """ActiveState of keepalived or squid."""
+        return self.units[unit].active_state
+
+    def control(self, verb: str, unit: str) -> None:
+        """`systemctl start|stop|restart|reload`, without waiting for its end."""
+        start, stop = {
+            "keepalived": (self.start_keepalived, self.stop_keepalived),
+            "squid": (self.start_squid, self.stop_squid),
+        }[unit]
+        if verb == "start":
+            start()
+        elif verb in {"stop", "restart"}:
+            stop()
+            if verb == "restart":
+                self._once_stopped(unit, start)
+
+    def _once_stopped(self, unit: str, start: Callable[[], None]) -> None:
+        if self.units[unit].active_state == "deactivating":
+            self.sim.later(0.1, self._if_on(lambda: self._once_stopped(unit, start)))
+        else:
+            start()
+
+    def log(self, text: str) -> None:
+        """`logger -t haconsole TEXT`"""
+        self.journal.write(self.wall(), "haconsole", self.new_pid(), text, comm="logger")
 
     # --- surroundings of keepalived ---------------------------------------------
 
@@ -153,6 +188,7 @@ class SimNode:
     def power_off(self) -> None:
         """Everything is gone at once, without a word."""
         self.on = False
+        self.operations.reset()
         self.keepalived.kill()
         self.squid.kill()
         for unit in self.units.values():

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from haconsole.catalogue import capture, read
+from haconsole.catalogue import capture, read, script
 from haconsole.catalogue.command import Verb
-from haconsole.catalogue.script import SUDO, Line
+from haconsole.catalogue.script import STDERR_LIMIT, SUDO, Line
+from haconsole.catalogue.sudo_text import ungrouped
 from haconsole.demo.journal import Entry, Match, as_json
 from haconsole.demo.node import SimNode
 from haconsole.demo.units import show_unknown
@@ -51,12 +52,12 @@ class Reply:
 
 
 def framed(line: Line, reply: Reply, marker: str) -> bytes:
-    """The reply between the marks of `catalogue.script`, cut to the line's limit as `head -c` would."""
+    """The reply between the marks of `catalogue.script`, cut as there: the line's limit, the end of standard error."""
     sign = f"\n@{marker} "
     body = reply.stdout + "".join(f"{sign}file {name}\n{text}" for name, text in reply.files.items())
-    stderr = reply.stderr[-1900:]
-    head, tail = f"{sign}begin {line.id}\n", f"{sign}end {line.id}\n{stderr}\n{reply.status}\n"
-    return head.encode() + body.encode()[: line.limit] + tail.encode()
+    stderr = reply.stderr.encode()[-STDERR_LIMIT:]
+    head, tail = f"{sign}begin {line.id}\n", f"{sign}end {line.id}\n"
+    return head.encode() + body.encode()[: line.limit] + tail.encode() + stderr + f"\n{reply.status}\n".encode()
 
 
 class NodeShell:
@@ -85,16 +86,21 @@ class NodeShell:
         match line.verb:
             case Verb.RUN:
                 return self.run(line.argv)
+            case Verb.FEED:
+                return self.run(line.argv[1:], line.argv[0])
             case Verb.DUMP:
                 return self._dump(line.argv[:4], line.argv[4:])
             case Verb.FILES:
                 return self._files(line.argv[0])  # all readable: sudo is not needed
 
-    def run(self, argv: Sequence[str]) -> Reply:
-        """One command line; `sudo -n --` and `timeout` in front are understood."""
+    def run(self, argv: Sequence[str], data: str = "") -> Reply:
+        """One command line; `sudo -n --` and `timeout` in front are understood. `data`: its standard input."""
         argv, rooted = self.unwrapped(argv)
         if rooted is None:
             return Reply(stderr="sudo: a password is required\n", status=1)
+        done = self._node.operations.run(argv, data, rooted=rooted)
+        if done is not None:
+            return Reply(done.stdout, done.stderr, done.status)
         program = self._programs.get(argv[0].rpartition("/")[2]) if argv else None
         if program is None:
             return Reply(stderr=f"sh: 1: {argv[0] if argv else ''}: not found\n", status=127)
@@ -107,7 +113,7 @@ class NodeShell:
             argv, rooted = argv[len(SUDO) :], (rooted or self._may_sudo() or None)
         if argv[:1] == ("timeout",) or argv[:1] == ["timeout"]:
             argv = argv[4:] if argv[1:2] in (("-k",), ["-k"]) else argv[2:]
-        return argv, rooted
+        return ungrouped(argv), rooted
 
     def _may_sudo(self) -> bool:
         return bool({"sudo", "wheel"} & set(self._node.plan.groups))
@@ -199,6 +205,9 @@ class NodeShell:
                 return Reply("systemd 252 (252.30-1~deb12u2)\n+PAM +AUDIT +SELINUX +APPARMOR +IMA +SMACK +SECCOMP\n")
             case ["show", "--no-pager", "-p", properties, "--", *names]:
                 wanted, units = set(properties.split(",")), self._node.units
+                ours = self._node.operations.show(names, wanted)
+                if ours is not None:
+                    return Reply("\n".join(ours))
                 stems = [name.removesuffix(".service") for name in names]
                 blocks = [units[n].show(wanted) if n in units else show_unknown(n, wanted) for n in stems]
                 return Reply("\n".join(blocks))
@@ -226,8 +235,9 @@ class NodeShell:
         unit, signal, _age, path = argv
         daemon = self._node.keepalived
         if not self._rooted(sudo):
-            refused = "sudo: a password is required" if sudo else "Interactive authentication required."
-            text = refused if sudo else f"Failed to kill unit {unit}.service: {refused}"
+            by_sudo = sudo[:1] == ("sudo",)
+            refused = "sudo: a password is required" if by_sudo else "Interactive authentication required."
+            text = refused if by_sudo else f"Failed to kill unit {unit}.service: {refused}"
             return Reply(stderr=f"{text}\n", status=1)
         if unit != "keepalived" or not daemon.running:
             return Reply(stderr=f"Failed to kill unit {unit}.service: No main process to kill\n", status=1)
@@ -244,7 +254,7 @@ class NodeShell:
         return Reply(files={n: re.sub(r"(?m)^(\s*auth_pass\s+).*", r"\1(secret)", t) for n, t in found.items()})
 
     def _rooted(self, sudo: Sequence[str]) -> bool:
-        return self._node.plan.root or (tuple(sudo) == SUDO and self._may_sudo())
+        return self._node.plan.root or (tuple(sudo[: len(SUDO)]) == SUDO and self._may_sudo())
 
     # --- streams ------------------------------------------------------------------
 
@@ -302,10 +312,8 @@ class JournalQuery:
 
 def unguarded(argv: Sequence[str]) -> Sequence[str]:
     """A root stream's argv without the guard that ends it with its console (`catalogue.script`)."""
-    inner = tuple(argv[len(SUDO) :]) if tuple(argv[: len(SUDO)]) == SUDO else tuple(argv)
-    if inner[:2] == ("sh", "-c") and len(inner) > 4:
-        return (*SUDO, *inner[4:])
-    return argv
+    inner = script.unguarded(argv[len(SUDO) :]) if tuple(argv[: len(SUDO)]) == SUDO else None
+    return argv if inner is None else (*SUDO, *inner)
 
 
 def stamp(at: float) -> str:

@@ -148,8 +148,8 @@ class ClusterPlan:
 
     @property
     def vips(self) -> tuple[IpAddress, ...]:
-        """Every VIP, in order."""
-        return tuple(i.ip for instance in self.instances for i in instance.interfaces)
+        """Every VIP that clients use, in order: not the link-local ones of IPv6 instances."""
+        return tuple(i.ip for instance in self.instances for i in instance.interfaces if not i.ip.is_link_local)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

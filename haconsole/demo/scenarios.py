@@ -65,11 +65,17 @@ def _three() -> ClusterPlan:
     return replace(article(), nodes=_NODES, instances=_instances(vips, _NODES, 254), drainable=True)
 
 
+def _native_six(plan: InstancePlan) -> InstancePlan:
+    """The first address of an IPv6 advert must be link-local (RFC 5798 5.2.9)."""
+    vips = (f"fe80::{100 + plan.vrid}/64", *plan.vips)
+    return replace(plan, name=f"proxy6_ip{plan.vrid}", vrid=plan.vrid + 10, vips=vips)
+
+
 def _six() -> ClusterPlan:
     nodes = tuple(replace(n, lan=(*n.lan, f"2001:db8:2::{250 + n.number}/64")) for n in _NODES[:2])
     four = _instances(("192.168.2.101/24", "192.168.2.102/24"), nodes, 254)
     six = _instances(("2001:db8:2::101/64", "2001:db8:2::102/64"), nodes, 254)
-    both = (*four, *(replace(i, name=f"proxy6_ip{i.vrid}", vrid=i.vrid + 10) for i in six))
+    both = (*four, *(_native_six(i) for i in six))
     return replace(article(), nodes=nodes, instances=both, drainable=True, version=3)
 
 

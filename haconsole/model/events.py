@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from haconsole.model.hearing import Takeover, WireReading
 from haconsole.model.keepalived_conf import KeepalivedConf
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
@@ -159,5 +160,20 @@ class ClientProbed:
     result: ClientResult
 
 
-Event = LinkPhase | Heartbeat | NodeRead | ReadFailed | KernelEvent | LogHeard | ClientProbed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WireHeard:
+    """What listening at `place` (a node) has told so far; a few times a second at most.
+
+    takeovers: those that nobody told of before, on this cluster's virtual routers.
+    left_out: how many more there were.
+    """
+
+    place: str
+    at: float
+    reading: WireReading
+    takeovers: tuple[Takeover, ...] = ()
+    left_out: int = 0
+
+
+Event = LinkPhase | Heartbeat | NodeRead | ReadFailed | KernelEvent | LogHeard | ClientProbed | WireHeard
 """Closed: a new kind of news is added here and mypy lists every place that must know it."""

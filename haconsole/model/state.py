@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
+from haconsole.model.hearing import WireReading
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     ConfigTest,
@@ -95,7 +96,7 @@ class Occurrence:
     origin: str
     """A node's name, `client` or `wire`."""
     source: str
-    """`kernel`, `keepalived`, `squid`, `systemd`, `client`, `console`."""
+    """`kernel`, `keepalived`, `squid`, `systemd`, `client`, `wire`, `console`."""
     text: str
     backlog: bool = False
     serial: int = 0
@@ -123,6 +124,8 @@ class ClusterState:
     name: str
     nodes: Mapping[str, NodeState]
     vips: Mapping[IpAddress, VipState] = field(default_factory=dict)
+    wire: Mapping[str, WireReading] = field(default_factory=dict)
+    """Node -> what it heard on the wire, by its last word. Empty: nobody listens."""
     log: tuple[Occurrence, ...] = ()
     serial: int = 0
     """Counts events reduced so far."""

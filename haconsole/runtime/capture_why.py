@@ -68,8 +68,7 @@ def _not_permitted(attempt: Attempt, line: str) -> Problem:
     elif "tty" in line:
         remedy = f"as root on {node}: visudo -f {SUDOERS_FILE}, and put in\nDefaults:{user} !requiretty"
     else:
-        path = attempt.readiness.tcpdump if attempt.readiness is not None else None
-        allowed = sudoers_line(attempt.names, path or "/usr/bin/tcpdump")
+        allowed = sudoers_line(attempt.names)
         remedy = f"as root on {node}: visudo -f {SUDOERS_FILE}, and put in\n{allowed}"
         if not attempt.sudo:
             remedy += f"\nthen set `sudo = true` in the ssh table of {node}"

@@ -107,7 +107,9 @@ def sudoers_line(context: Context, spec: CommandSpec) -> str:
     """What to permit, in words that can be run: as root on the node."""
     if context.rights is Rights.PLAIN:
         return f"log in as root, or set `sudo = true` for this node and allow {context.user} in sudoers (NOPASSWD)"
-    return f"on {context.node}, with visudo: {context.user} ALL=(root) NOPASSWD: ALL, or only what `{spec.id}` runs"
+    return (
+        f"on {context.node}, with visudo -f /etc/sudoers.d/haconsole: what `haconsole sudoers` prints for `{spec.id}`"
+    )
 
 
 def _deed(spec: CommandSpec) -> str:

@@ -148,7 +148,6 @@ class NodeReader:
             self._names,
             signal=str(self._signal),
             dump_age="old" if self._version is not None and self._version.major < 2 else "new",
-            dump_file=self._dump_file(),
         )
         outputs = await self._run([spec], names)
         return [interpret.daemon(self.context, self._clock.now(), outputs)]
@@ -316,13 +315,6 @@ class NodeReader:
                 remedy="its state is taken from the log or the addresses",
             )
         return None
-
-    def _dump_file(self) -> str:
-        """keepalived writes below its own /tmp: with PrivateTmp that is seen through /proc."""
-        found = None if self._units is None else self._units.units.get(self._cluster.keepalived_service)
-        if found is not None and found.private_tmp and found.main_pid:
-            return f"/proc/{found.main_pid}/root/tmp/keepalived.data"
-        return self._names.dump_file
 
     def started_ago_s(self) -> float | None:
         """How long keepalived ran at the last look at the units: no signal in its first 2 s."""

@@ -155,8 +155,8 @@ def test_other_commands_are_no_capture(command: str) -> None:
 
 
 def test_the_permission_is_one_exact_line() -> None:
-    line = capture.sudoers_line(CaptureNames(interface="eth0", user="ops"), "/usr/sbin/tcpdump")
-    assert line.startswith("ops ALL=(root) NOPASSWD: /usr/sbin/tcpdump -Z ops -i eth0 -p ")
+    line = capture.sudoers_line(CaptureNames(interface="eth0", user="ops"))
+    assert line.startswith("ops ALL=(root) NOPASSWD: /bin/sh -c { exec tcpdump -Z ops -i eth0 -p ")
     assert "\n" not in line
     assert not re.search(r"(?<!\\)[*?\[\]]", line), "a pattern permits more than was meant"
 
@@ -164,7 +164,7 @@ def test_the_permission_is_one_exact_line() -> None:
 def test_the_name_of_a_directory_s_user_is_escaped() -> None:
     line = capture.sudoers_line(CaptureNames(interface="eth0", user="CORP\\ops"))
     assert line.startswith("CORP\\\\ops ALL=(root)")
-    assert " -Z CORP\\\\ops " in line
+    assert " -Z 'CORP\\\\\\\\ops' " in line
 
 
 @pytest.mark.skipif(shutil.which("visudo") is None, reason="sudo is not installed")

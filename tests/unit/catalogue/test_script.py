@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,15 @@ def test_a_batch_gives_each_command_its_output_its_errors_and_its_status(shell: 
     assert (found["b"].stdout, found["b"].status, found["b"].stderr) == (b"out\n", 7, "bad thing")
     assert found["c"].status == 127
     assert (found["d"].stdout, found["d"].status) == (b"", 0)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_data_comes_to_a_program_as_it_is(shell: str) -> None:
+    data = "$(touch /tmp/never) `x` 'one'\n\\n \"two\" %s"
+    spec = entry("{signal}", "cat", verb=Verb.FEED)
+    found = run([spec, entry("echo", "on", id="next")], shell=shell, names=Names(signal=data))
+    assert found["x"].stdout.decode() == data + "\n"
+    assert found["next"].stdout == b"on\n"
 
 
 def test_a_command_that_hangs_is_ended_and_the_next_one_runs() -> None:
@@ -142,7 +152,7 @@ def test_a_dump_is_asked_for_read_without_password_and_removed(daemon: Path, tmp
     found = run([read.KEEPALIVED_DUMP], names=dump_names(tmp_path, age), path=daemon)["keepalived.dump"]
     assert found.stdout == b" VRRP Instance = I\n   State = MASTER\n"
     assert found.status == 0
-    assert (tmp_path / "calls").read_text() == "kill --kill-who=main -s 10 keepalived\n"
+    assert (tmp_path / "calls").read_text() == "show -p MainPID keepalived\nkill --kill-who=main -s 10 keepalived\n"
     assert not (tmp_path / "keepalived.data").exists()
     assert not (tmp_path / "keepalived_parent.data").exists()
 
@@ -172,12 +182,23 @@ def test_a_signal_that_is_refused_is_told_with_its_words(tmp_path: Path) -> None
 
 def test_privileged_commands_run_under_sudo_with_the_time_limit_inside() -> None:
     names = Names()
-    assert script.line(read.KEEPALIVED_TEST, names, Rights.SUDO).split()[4:] == [
-        *["sudo", "-n", "--", "timeout", "-k", "1", "6", "keepalived", "-t", "-f", "/etc/keepalived/keepalived.conf"]
+    assert shlex.split(script.line(read.KEEPALIVED_TEST, names, Rights.SUDO))[4:] == [
+        *["sudo", "-n", "--", "timeout", "-k", "1", "6", "/bin/sh", "-c"],
+        "{ exec keepalived -t -f /etc/keepalived/keepalived.conf; }",
     ]
     assert "sudo" not in script.line(read.KEEPALIVED_TEST, names, Rights.ROOT)
     assert "sudo" not in script.line(read.LINKS, names, Rights.SUDO)
-    assert script.line(read.KEEPALIVED_DUMP, names, Rights.SUDO).endswith("/tmp/keepalived.data sudo -n --")
+    dump = shlex.split(script.line(read.KEEPALIVED_DUMP, names, Rights.SUDO))
+    assert dump[7:-1] == ["/tmp/keepalived.data", "sudo", "-n", "--", "timeout", "-k", "1", "5", "/bin/sh", "-c"]
+
+
+def test_data_with_line_ends_and_quotes_is_one_line_to_a_node_that_is_no_shell() -> None:
+    data = "one\n'two'\n\n\"three"
+    specs = [read.LINKS, entry("{signal}", "cat", id="fed", verb=Verb.FEED), read.UPTIME]
+    lines = script.read_batch(script.batch(specs, Names(signal=data), Rights.ROOT))
+    assert lines is not None
+    assert [line.id for line in lines] == [s.id for s in specs]
+    assert lines[1].argv == (data, "cat")
 
 
 def test_a_node_that_is_no_shell_can_read_the_same_lines() -> None:

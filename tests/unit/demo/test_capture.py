@@ -287,7 +287,7 @@ def test_the_whole_program_says_who_may_not_and_what_is_not_there() -> None:
     done = haconsole("--scenario", "few-rights", "--", "adverts", "--for", "5s")
     assert (done.returncode, done.stdout) == (1, b"")
     assert b"proxy-serv01: viewer may not capture on eth0" in done.stderr
-    assert b"viewer ALL=(root) NOPASSWD: /usr/bin/tcpdump -Z viewer -i eth0" in done.stderr
+    assert b"viewer ALL=(root) NOPASSWD: /bin/sh -c { exec tcpdump -Z viewer -i eth0" in done.stderr
     done = haconsole("--", "adverts", "--node", f"{ONE}:eth7", "--for", "5s")
     assert done.returncode == 1
     assert b"proxy-serv01 has no interface eth7; it has eth0, eth1, lo" in done.stderr

@@ -161,7 +161,7 @@ def test_ipv6_takeover_says_so_by_neighbour_advertisements() -> None:
     first, second = ear.adverts(11)[0][1], ear.adverts(11)[1][1]
     assert (first.priority, str(first.envelope.source)) == (0, "fe80::5054:ff:fe00:100")
     assert (second.priority, str(second.envelope.source)) == (100, "fe80::5054:ff:fe00:200")
-    assert (second.version, second.checksum.ok, second.addresses) == (3, True, (vip,))
+    assert (second.version, second.checksum.ok, second.addresses) == (3, True, (ip_address("fe80::101"), vip))
     assert [mac for _, mac in ear.announced(vip)] == [MACS[TWO]] * 10
     assert {a.version for _, a in ear.adverts(1)} == {3}
 

@@ -12,7 +12,7 @@ from haconsole.catalogue import read, script
 from haconsole.catalogue.command import Names, Verb
 from haconsole.demo.cluster_sim import ClusterSim
 from haconsole.demo.node import SimNode
-from haconsole.demo.node_shell import JournalQuery, NodeShell, framed, unguarded
+from haconsole.demo.node_shell import JournalQuery, NodeShell, Reply, framed, unguarded
 from haconsole.demo.plan import Happening, What
 from haconsole.demo.scenarios import ONE, SCENARIOS, TWO
 from haconsole.model.events import NodeRead
@@ -252,3 +252,14 @@ def test_guards_of_root_streams_are_taken_off() -> None:
     assert asked.journal_query(unguarded(streams["L"])) is not None
     assert shell("few-rights").journal_query(unguarded(streams["L"])) is None
     assert shell(name=TWO).journal_query(("ip", "-o", "monitor", "link", "address")) is None
+
+
+def test_of_long_complaints_the_end_is_kept_as_on_a_real_node() -> None:
+    spec = read.SQUID_CHECK
+    lines = script.read_batch(script.batch([spec], Names(), Rights.SUDO))
+    assert lines is not None
+    complaint = "é" * script.STDERR_LIMIT + "the end"
+    data = framed(lines[0], Reply(stderr=complaint, status=1), MARKER)
+    found = script.outputs(MARKER, data, [spec])[spec.id]
+    assert (found.status, len(found.stderr.encode()) > 1900, found.stderr[-7:]) == (1, True, "the end")
+    assert len(data.rpartition(b"the end")[0].rpartition(b"\n")[2]) == script.STDERR_LIMIT - len("the end")

@@ -118,7 +118,7 @@ async def test_where_sudo_refuses_it_is_tried_without_and_told_if_that_fails_too
     problem = next(n.problem for n in ears.told if isinstance(n, CaptureState) and n.problem)
     assert problem.kind is ProblemKind.NOT_PERMITTED
     assert "ops may not capture on eth0" in problem.summary
-    assert "ops ALL=(root) NOPASSWD: /usr/bin/tcpdump -Z ops -i eth0 " in (problem.remedy or "")
+    assert "ops ALL=(root) NOPASSWD: /bin/sh -c { exec tcpdump -Z ops -i eth0 " in (problem.remedy or "")
 
 
 @pytest.mark.parametrize(
