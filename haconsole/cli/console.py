@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ def open_console(ctx: click.Context) -> int:
         return int(Exit.USAGE)
     clusters = setup.clusters(ctx)
     from haconsole.runtime.assemble import production
-    from haconsole.runtime.monitor import Monitor, run_all
+    from haconsole.runtime.monitor import Monitor, listen_where_open, run_all
     from haconsole.tui.run import run_console
 
     if ctx.obj.get("no_color"):
@@ -32,11 +33,17 @@ def open_console(ctx: click.Context) -> int:
     asking = AskOnScreen()
     parts = production(asking)
     monitors = [Monitor(c, parts.connector, parts.probe, parts.clock) for c in clusters]
+
+    async def run_sources() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(listen_where_open(monitors, asking.cluster))
+            tasks.create_task(run_all(monitors, parts.connector))
+
     return run_console(
         monitors,
         clock=parts.clock.now,
         operator=setup.operator(),
-        run_sources=lambda: run_all(monitors, parts.connector),
+        run_sources=run_sources,
         read_only=all(c.read_only for c in clusters),
         made=asking.use,
     )
@@ -51,6 +58,10 @@ class AskOnScreen:
     def use(self, app: ConsoleApp) -> None:
         """This one asks from now on."""
         self._app = app
+
+    def cluster(self) -> str | None:
+        """The cluster on the screen; None: none is."""
+        return None if self._app is None else self._app.cluster
 
     async def ask(self, node: str, prompt: str, *, echo: bool) -> str | None:
         """None: there is nobody to ask."""

@@ -48,7 +48,7 @@ def command(ctx: click.Context, scenario: str | None, speed: float, words: tuple
 
     if scenario == "list":
         for name, about in SCENARIOS.items():
-            output.data(f"{name:<14} {about.doc}")
+            output.data(f"{name:<15} {about.doc}")
         return
     name = scenario or ("healthy" if words else DEFAULT)
     if name not in SCENARIOS:

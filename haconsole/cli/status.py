@@ -74,10 +74,11 @@ async def look(clusters: Sequence[ClusterSpec], parts: Parts) -> list[Snapshot]:
 
 async def _watch(clusters: Sequence[ClusterSpec], form: str, *, color: bool) -> int:
     from haconsole.runtime.assemble import production
-    from haconsole.runtime.monitor import Monitor, run_all
+    from haconsole.runtime.monitor import LISTENING, Monitor, run_all
 
     parts = production(setup.TerminalPrompter())
-    monitors = [Monitor(c, parts.connector, parts.probe, parts.clock) for c in clusters]
+    listen = len(clusters) <= LISTENING
+    monitors = [Monitor(c, parts.connector, parts.probe, parts.clock, listen=listen) for c in clusters]
 
     async def printing() -> None:
         shown: object = None

@@ -51,6 +51,11 @@ class InstancePicture:
     tracked_interfaces: tuple[TrackedInterface, ...]
     tracked_scripts: tuple[TrackedScript, ...]
     tracked_files: tuple[TrackedFile, ...]
+    preempt_delay_s: float | None = None
+    sync_group: str | None = None
+    source_address: IpAddress | None = None
+    from_dump: bool = False
+    """Priorities, tracked things and timers are the daemon's own word, not those of its file."""
 
     @property
     def state_from_daemon(self) -> bool:
@@ -108,6 +113,10 @@ def _from_dump(
         tracked_interfaces=tuple(_with_link(t, kernel) for t in reading.tracked_interfaces),
         tracked_scripts=reading.tracked_scripts,
         tracked_files=reading.tracked_files,
+        preempt_delay_s=reading.preempt_delay_s,
+        sync_group=reading.sync_group,
+        source_address=reading.source_address,
+        from_dump=True,
     )
 
 

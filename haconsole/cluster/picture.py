@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from haconsole.cluster.instances import InstancePicture, instances_of
+from haconsole.cluster.wire_picture import WirePicture, wire_picture
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
@@ -146,6 +147,8 @@ class VipPicture:
     masters: tuple[str, ...] | None
     """Nodes whose daemon says MASTER (dump or log); None: no daemon could be asked."""
     advertisers: tuple[str, ...] | None
+    """Nodes (by their addresses; strangers by their own) that speak for it on the wire, in the nodes' order;
+    (): somebody listens, and nobody speaks; None: nobody listens, or not long enough to tell."""
     client: ClientProbed | None
     """The last answer, if fresh."""
     latencies_s: tuple[float | None, ...]
@@ -167,6 +170,7 @@ class ClusterPicture:
     vips: tuple[VipPicture, ...]
     log: tuple[Occurrence, ...]
     policy: Policy
+    wire: WirePicture = field(default_factory=WirePicture)
 
     def node(self, name: str) -> NodePicture:
         """The node called `name`. Raises: KeyError."""
@@ -184,11 +188,12 @@ def picture(spec: ClusterSpec, state: ClusterState, now: float, policy: Policy =
     """What may be believed of the cluster at `now` (console clock)."""
     nodes = tuple(_node(spec, n, state.nodes[n.name], now, policy) for n in spec.nodes)
     priorities = {n.name: _base_priorities(state.nodes[n.name]) for n in spec.nodes}
+    wire = wire_picture(spec, state, now, policy.silent_s)
     vips = tuple(
-        _vip(spec, state, nodes, address, priorities=priorities, now=now, policy=policy)
+        _vip(spec, state, nodes, address, priorities=priorities, wire=wire, now=now, policy=policy)
         for address in _order(spec, state)
     )
-    return ClusterPicture(spec=spec, at=now, nodes=nodes, vips=vips, log=state.log, policy=policy)
+    return ClusterPicture(spec=spec, at=now, nodes=nodes, vips=vips, log=state.log, policy=policy, wire=wire)
 
 
 def _order(spec: ClusterSpec, state: ClusterState) -> list[IpAddress]:
@@ -316,6 +321,7 @@ def _vip(
     address: IpAddress,
     *,
     priorities: Mapping[str, Mapping[IpAddress, int | None]],
+    wire: WirePicture,
     now: float,
     policy: Policy,
 ) -> VipPicture:
@@ -333,13 +339,29 @@ def _vip(
         holders=holders,
         unread=tuple(n.name for n in nodes if n.kernel is None),
         masters=tuple(n.name for n, i in told if i.state is VrrpState.MASTER) if told else None,
-        advertisers=None,
+        advertisers=_advertisers(wire, nodes, found, address),
         client=last if last is not None and now - last.at <= policy.client_s else None,
         latencies_s=tuple(p.result.latency_s if p.result.ok else None for p in seen.probes),
         settled=seen.holders_since is None or now - seen.holders_since >= policy.settle_s,
         since=_vip_since(seen, holders, found),
         failed_since=seen.failed_since,
     )
+
+
+def _advertisers(
+    wire: WirePicture, nodes: tuple[NodePicture, ...], found: list[tuple[NodePicture, InstancePicture]], vip: IpAddress
+) -> tuple[str, ...] | None:
+    instance = next((i for _, i in found if i.vrid is not None), None)
+    if instance is None or instance.vrid is None:
+        return None
+    key = (instance.vrid, vip.version)
+    router = wire.router(key)
+    if router is not None and router.masters:
+        order = {n.name: index for index, n in enumerate(nodes)}
+        masters = sorted(router.masters, key=lambda s: (order.get(s.name, len(order)), int(s.source)))
+        return tuple(dict.fromkeys(s.name for s in masters))
+    silent = wire.silent(key, interface=instance.interface, interval_s=instance.advert_interval_s)
+    return () if silent else None
 
 
 def _prefix(nodes: tuple[NodePicture, ...], address: IpAddress) -> int | None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import reduce as fold
 from typing import Final, TypeVar, assert_never
 
-from haconsole.cluster import clocks
+from haconsole.cluster import clocks, wire_log
 from haconsole.model.events import (
     ClientProbed,
     ConfigReading,
@@ -25,6 +25,7 @@ from haconsole.model.events import (
     Phase,
     ReadFailed,
     Subject,
+    WireHeard,
 )
 from haconsole.model.readings import (
     Address,
@@ -109,6 +110,8 @@ def reduce(state: ClusterState, event: Event) -> ClusterState:  # noqa: PLR0911 
     state = replace(state, serial=state.serial + 1)
     if isinstance(event, ClientProbed):
         return _probed(state, event)
+    if isinstance(event, WireHeard):
+        return _wire(state, event)
     node = state.nodes.get(event.node)
     if node is None:
         return state
@@ -317,6 +320,16 @@ def _probed(state: ClusterState, event: ClientProbed) -> ClusterState:
     if result.ok and vip.failed_since is not None:
         text += f" again, after {event.at - vip.failed_since:.1f} s without"
     return _say(state, Occurrence(at=event.at, error_s=result.latency_s, origin="client", source="client", text=text))
+
+
+def _wire(state: ClusterState, event: WireHeard) -> ClusterState:
+    if event.place not in state.nodes:
+        return state
+    told = wire_log.occurrences(state, event)
+    state = replace(state, wire={**state.wire, event.place: event.reading})
+    for said in told:
+        state = _say(state, said)
+    return state
 
 
 def _say(state: ClusterState, said: Occurrence) -> ClusterState:

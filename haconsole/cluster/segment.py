@@ -11,50 +11,30 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final
 
 from haconsole.cluster.vrrp import master_down_s, skew_s
+from haconsole.model.hearing import Key, Kind, Takeover
 from haconsole.model.packets import Advert, Announcement, Packet
 from haconsole.model.spec import IpAddress
 
-Key = tuple[int, int]
-"""(VRID, IP version)."""
+__all__ = ["Key", "Kind", "Router", "Sender", "Takeover", "Tracker"]
 
 ROUTERS_KEPT: Final = 1024
 SENDERS_KEPT: Final = 64
+"""Of one virtual router."""
+SENDERS_IN_ALL: Final = 4096
+FAMILIAR: Final = 3
+"""Heard so often, a sender makes room for no stranger while it speaks."""
+IDLE_S: Final = 60.0
+SPANS_KEPT: Final = 60
+ANNOUNCED_KEPT: Final = 2048
 TAKEOVERS_KEPT: Final = 200
 GAPS_KEPT: Final = 120
 ANNOUNCEMENTS_KEPT: Final = 500
 REPEATED_KEPT: Final = 4096
 TWO_MASTERS_INTERVALS: Final = 3
 """Two senders for longer than this many intervals are two masters, not a hand-over (TRIAGE R01)."""
-
-
-class Kind(Enum):
-    """Why another sender became master."""
-
-    HAND_OVER = "hand-over"
-    """The old master said priority 0: an orderly stop or FAULT."""
-    SILENCE = "silence"
-    """The old master was not heard for its master-down time."""
-    PREEMPTION = "preemption"
-    """A higher priority took over from a master that was still heard."""
-    LOWERED = "lowered"
-    """The old master lowered its own priority first: a drain, a weighted check."""
-    OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Takeover:
-    """Master changed. `gap_s`: from the old master's last advert to the new one's first."""
-
-    at: float
-    key: Key
-    old: IpAddress
-    new: IpAddress
-    kind: Kind
-    gap_s: float
 
 
 @dataclass(slots=True)
@@ -72,6 +52,11 @@ class Sender:
     gaps_s: deque[float] = field(default_factory=lambda: deque(maxlen=GAPS_KEPT))
     speaking_since: float = 0.0
     """Start of its present run of adverts without a master-down time of silence."""
+    spans: list[tuple[float, float]] = field(default_factory=list)
+    """(first, last) advert of its former runs, oldest first."""
+    mac_changes: int = 0
+    """How often in its present run the hardware address was not that of the advert before."""
+    former_mac: str | None = None
 
     @property
     def interval_s(self) -> float:
@@ -145,7 +130,17 @@ class Tracker:
         """Packets that are no adverts: CARP and the like."""
         self.overflow = 0
         """Adverts of virtual routers or senders beyond what is kept: counted, not tracked."""
+        self.announced: dict[IpAddress, tuple[float, Announcement]] = {}
+        """The last one of each address, the latest last."""
+        self._senders = 0
+        self._swept_at = float("-inf")
         self._repeated: dict[int, _Repeated] = {}
+
+    def interrupted(self) -> None:
+        """Nobody listened for a while: who is master is heard anew, and is no take-over."""
+        self._repeated.clear()
+        for router in self.routers.values():
+            router.master = router.master_since = None
 
     def feed(self, at: float, packet: Packet) -> Takeover | None:
         """Take one packet. Returns the take-over that it completes, if any."""
@@ -156,6 +151,10 @@ class Tracker:
             return self._advert(at, packet)
         if isinstance(packet, Announcement):
             self.announcements.append((at, packet))
+            self.announced.pop(packet.address, None)
+            if len(self.announced) >= ANNOUNCED_KEPT:
+                del self.announced[next(iter(self.announced))]
+            self.announced[packet.address] = (at, packet)
         else:
             self.others += 1
         return None
@@ -191,16 +190,41 @@ class Tracker:
         source = advert.envelope.source
         sender = router.senders.get(source)
         if sender is None:
-            if len(router.senders) >= SENDERS_KEPT:
+            if not self._room(router, at):
                 self.overflow += 1
                 return None
             router.senders[source] = Sender(source, at, advert, at, speaking_since=at)
+            self._senders += 1
         else:
             _heard(sender, at, advert)
         if advert.priority == 0:
             return None
         self._remember(advert, router, router.senders[source])
         return self._master(router, at, router.senders[source])
+
+    def _room(self, router: Router, at: float) -> bool:
+        """Make room for one more sender: a flood of invented ones must not hide those that are real."""
+        if len(router.senders) < SENDERS_KEPT and self._senders < SENDERS_IN_ALL:
+            return True
+        if self._senders >= SENDERS_IN_ALL and at - self._swept_at > 1.0:
+            self._swept_at = at
+            for each in self.routers.values():
+                for sender in list(each.senders.values()):
+                    if sender.count < FAMILIAR and at - sender.last_at > IDLE_S:
+                        self._forget(each, sender)
+            if len(router.senders) < SENDERS_KEPT and self._senders < SENDERS_IN_ALL:
+                return True
+        weakest = min(router.senders.values(), key=lambda s: (s.count >= FAMILIAR, s.last_at), default=None)
+        if weakest is None or (weakest.count >= FAMILIAR and at - weakest.last_at <= IDLE_S):
+            return False
+        self._forget(router, weakest)
+        return True
+
+    def _forget(self, router: Router, sender: Sender) -> None:
+        del router.senders[sender.source]
+        self._senders -= 1
+        self.overflow += 1
+        sender.last_at = float("-inf")  # what is remembered of its adverts is no repetition any more
 
     def _master(self, router: Router, at: float, sender: Sender) -> Takeover | None:
         old = router.senders.get(router.master) if router.master is not None else None
@@ -229,8 +253,13 @@ def _heard(sender: Sender, at: float, advert: Advert) -> None:
     if gap <= master_down_s(advert.version, 1, sender.interval_s) and sender.last.priority:
         sender.gaps_s.append(gap)
     else:
+        sender.spans = [*sender.spans[-(SPANS_KEPT - 1) :], (sender.speaking_since, sender.last_at)]
         sender.speaking_since = at
         sender.gaps_s.clear()
+        sender.mac_changes = 0
+    if advert.envelope.source_mac != sender.last.envelope.source_mac:
+        sender.mac_changes += 1
+        sender.former_mac = sender.last.envelope.source_mac
     if advert.priority == 0:
         sender.released_at = at
     elif advert.priority < sender.last.priority:

@@ -42,6 +42,8 @@ _USEFUL: Final = {
     "squid": "squid is not installed",
     "ss": "listening sockets cannot be seen: install iproute2",
     "journalctl": "the log is read from the syslog file",
+    "systemd-run": "no action is possible on this node: nothing could be put back by itself",
+    "flock": "no action is possible on this node: install util-linux",
     "tcpdump": "adverts cannot be captured on this node: install tcpdump",
 }
 

@@ -174,6 +174,8 @@ def _held_by(vip: VipPicture) -> Text:
         text = say(UNKNOWN if vip.unread else "none", _STYLES[UNKNOWN if vip.unread else CRITICAL])
     if vip.masters is not None and vip.holders is not None and set(vip.masters) != set(vip.holders):
         text.append_text(say(f" (keepalived says {', '.join(vip.masters) or 'none'})", "dim"))
+    if vip.advertisers is not None and vip.holders is not None and set(vip.advertisers) != set(vip.holders):
+        text.append_text(say(f" (adverts from {', '.join(vip.advertisers) or 'nobody'})", "dim"))
     return text
 
 
@@ -357,10 +359,11 @@ def _findings(snapshot: Snapshot, zone: tzinfo | None) -> Iterator[RenderableTyp
         depth = 0 if parent is None else parent[0] + 1
         told[finding.key] = (depth, finding.remedy)
         same = parent is not None and parent[1] == finding.remedy
-        yield _finding(finding, depth, zone, None if same else finding.remedy)
+        proof = [_evidence(e, snapshot.picture.at, zone) for e in finding.evidence]
+        yield _finding(finding, depth, proof, None if same else finding.remedy)
 
 
-def _finding(finding: Finding, depth: int, zone: tzinfo | None, remedy: str | None) -> RenderableType:
+def _finding(finding: Finding, depth: int, proof: Sequence[Text], remedy: str | None) -> RenderableType:
     """Sign and summary; below, its evidence and the next step. What follows from another is indented, and
     has less evidence: it is the cause that must be proven."""
     lead = "  " * depth + ("└ " if depth else "")
@@ -369,10 +372,10 @@ def _finding(finding: Finding, depth: int, zone: tzinfo | None, remedy: str | No
     grid.add_column(overflow="fold")
     grid.add_row(row(lead, sign(_mark(finding))), row(say(finding.summary, "" if depth else "bold")))
     shown = 1 if depth else EVIDENCE_SHOWN
-    for evidence in finding.evidence[:shown]:
-        grid.add_row("", _evidence(evidence, zone))
-    if len(finding.evidence) > shown and not depth:
-        grid.add_row("", say(f"and {len(finding.evidence) - shown} more: -o json", "dim"))
+    for evidence in proof[:shown]:
+        grid.add_row("", evidence)
+    if len(proof) > shown and not depth:
+        grid.add_row("", say(f"and {len(proof) - shown} more: -o json", "dim"))
     if remedy is not None:
         grid.add_row("", _hanging("→ ", *remedy.split("\n")))
     return grid
@@ -387,6 +390,11 @@ def _hanging(lead: str, *lines: str) -> RenderableType:
     return grid
 
 
-def _evidence(evidence: Evidence, zone: tzinfo | None) -> Text:
-    at = "" if evidence.at is None else f", {_when(evidence.at, zone):%H:%M:%S}"
+def _evidence(evidence: Evidence, now: float, zone: tzinfo | None) -> Text:
+    """With the time, or the day where that is not today."""
+    at = ""
+    if evidence.at is not None:
+        when = _when(evidence.at, zone)
+        today = when.date() == _when(now, zone).date()
+        at = f", {when:%H:%M:%S}" if today else f", {when:%b %d %H:%M}"
     return say(f"{evidence.source}{at}: {evidence.text}", "dim")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from haconsole.cluster.conclude import Snapshot, conclude
-from haconsole.cluster.picture import DEFAULT_POLICY, Policy
+from haconsole.cluster.hearing import Hearing
+from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy, picture
 from haconsole.cluster.reduce import initial, reduce
 from haconsole.io.ports import ClientProbe, Clock, Connector
 from haconsole.model.events import Event
@@ -14,6 +16,13 @@ from haconsole.model.spec import ClusterSpec
 from haconsole.model.state import ClusterState
 from haconsole.runtime.prober import keep_probing
 from haconsole.runtime.session import NodeSession
+from haconsole.runtime.wire_watch import WireWatch
+
+LISTENING: Final = 8
+"""So many clusters listen all the time. A capture costs this console up to two tenths of a percent of a core and
+each node a tcpdump: of more clusters only those that are looked at listen."""
+LINGER_S: Final = 60.0
+"""A cluster that was left goes on listening for so long: people go back and forth."""
 
 
 class Monitor:
@@ -26,12 +35,20 @@ class Monitor:
         probe: ClientProbe,
         clock: Clock,
         policy: Policy = DEFAULT_POLICY,
+        *,
+        listen: bool = True,
     ) -> None:
+        """listen: have every node listen on the wire, with its own tcpdump."""
         self.spec = spec
+        self.hearing: Hearing | None = Hearing([n.name for n in spec.nodes]) if listen else None
         self._connector, self._probe, self._clock, self._policy = connector, probe, clock, policy
         self._state = initial(spec)
         self._kept: tuple[int, int, Snapshot] | None = None
         self._changed = asyncio.Event()
+        self._sessions: dict[str, NodeSession] = {}
+        self._watch: WireWatch | None = None
+        if self.hearing is not None:
+            self._watch = WireWatch(self.hearing, clock, self.emit, lambda: self._state)
 
     @property
     def state(self) -> ClusterState:
@@ -58,11 +75,26 @@ class Monitor:
         self._changed.clear()
         await self._changed.wait()
 
+    def picture(self) -> ClusterPicture:
+        """What may be believed at this moment."""
+        return picture(self.spec, self._state, self._clock.now(), self._policy)
+
+    def read_anew(self) -> None:
+        """Have every node that can be reached be read at once."""
+        for session in self._sessions.values():
+            session.read_anew()
+
+    def attend(self, *, attended: bool) -> None:
+        """Somebody looks at this cluster, or nobody: only then do the nodes listen on the wire. At first: yes."""
+        if self._watch is not None:
+            self._watch.want(wanted=attended)
+
     async def run(self) -> None:
         """Follow the cluster; ends only by cancellation."""
         async with asyncio.TaskGroup() as tasks:
             for node in self.spec.nodes:
-                session = NodeSession(self.spec, node, self._connector, self._clock, self.emit)
+                session = NodeSession(self.spec, node, self._connector, self._clock, self.emit, watch=self._watch)
+                self._sessions[node.name] = session
                 tasks.create_task(session.run())
             tasks.create_task(keep_probing(self.spec, lambda: self._state.vips, self._probe, self._clock, self.emit))
 
@@ -75,3 +107,18 @@ async def run_all(monitors: Sequence[Monitor], connector: Connector) -> None:
                 tasks.create_task(monitor.run())
     finally:
         await connector.close()
+
+
+async def listen_where_open(monitors: Sequence[Monitor], opened: Callable[[], str | None]) -> None:
+    """Of many clusters only the one on the screen listens, and those that just were. `opened`: its name."""
+    if len(monitors) <= LISTENING:
+        return
+    now = asyncio.get_running_loop().time
+    until: dict[str, float] = {}
+    while True:
+        name = opened()
+        if name is not None:
+            until[name] = now() + LINGER_S
+        for monitor in monitors:
+            monitor.attend(attended=until.get(monitor.spec.name, float("-inf")) > now())
+        await asyncio.sleep(0.5)

@@ -14,7 +14,7 @@ from haconsole.cluster.conclude import Snapshot, conclude
 from haconsole.cluster.picture import DEFAULT_POLICY, Policy
 from haconsole.cluster.reduce import initial, reduce
 from haconsole.io.ports import ClientProbe, Clock, Connection, Connector
-from haconsole.model.events import Event, LinkPhase, Phase, ReadFailed, Subject
+from haconsole.model.events import Event, LinkPhase, LogHeard, Phase, ReadFailed, Subject
 from haconsole.model.findings import Severity
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
@@ -162,8 +162,11 @@ class Look:
         events = await reader.read(Group.DAEMON)
         for event in events:
             self.emit(event)
-        if any(isinstance(e, ReadFailed) and e.subject is Subject.DAEMON for e in events):
-            await self._take_all(reader.log_tail)
+        weak = any(isinstance(e, ReadFailed) and e.subject is Subject.DAEMON for e in events)
+        for event in await reader.log_tail():
+            # The dump tells the state; the log, if there is one, tells what came before it.
+            if weak or isinstance(event, LogHeard):
+                self.emit(event)
 
     async def _groups(self, reader: NodeReader, groups: Sequence[Group]) -> None:
         for group in groups:

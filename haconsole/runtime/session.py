@@ -21,6 +21,7 @@ from haconsole.model.readings import LogFactKind, Rights
 from haconsole.model.spec import ClusterSpec, NodeSpec
 from haconsole.runtime.collector import READ_ANEW, Collector, Source, first_problem, unforeseen
 from haconsole.runtime.reader import Group, NodeReader
+from haconsole.runtime.wire_watch import WireWatch
 
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 PERMANENT_S: Final = 20.0
@@ -69,7 +70,7 @@ class Agenda:
 
 
 class NodeSession:
-    """Runs one node. `emit` takes events; `random_unit` gives jitter in 0..1."""
+    """Runs one node. `emit` takes events; `random_unit` gives jitter in 0..1; `watch` listens on the wire."""
 
     def __init__(  # noqa: PLR0917 - a node, and the doors it is reached through
         self,
@@ -79,9 +80,11 @@ class NodeSession:
         clock: Clock,
         emit: Callable[[Event], None],
         random_unit: Callable[[], float] = random.random,
+        *,
+        watch: WireWatch | None = None,
     ) -> None:
         self._cluster, self._node, self._connector, self._clock = cluster, node, connector, clock
-        self._emit, self._random = emit, random_unit
+        self._emit, self._random, self._watch = emit, random_unit, watch
         self._lanes: list[tuple[Agenda, asyncio.Event]] = []
 
     async def run(self) -> None:
@@ -133,6 +136,8 @@ class NodeSession:
             for agenda, wake in self._lanes:
                 tasks.create_task(self._keep_reading(reader, agenda, wake))
             tasks.create_task(self._collect(connection, reader))
+            if self._watch is not None:
+                tasks.create_task(self._watch.follow(self._node, connection))
 
     def _lane(self, groups: tuple[Group, ...]) -> tuple[Agenda, asyncio.Event]:
         now = self._clock.now()
@@ -208,6 +213,11 @@ class NodeSession:
         self._hasten(Group.DAEMON, now + (DAEMON_YOUNG_S if started else DUMP_GAP_S))
         if started:
             self._hasten(Group.CONFIG, now + DAEMON_YOUNG_S)
+
+    def read_anew(self) -> None:
+        """Read at once what guards and checks are built on: addresses, units, the daemon's word, squid."""
+        for group in (Group.KERNEL, Group.UNITS, Group.DAEMON, Group.SQUID):
+            self._hasten(group, self._clock.now())
 
     def _hasten(self, group: Group, at: float) -> None:
         for agenda, wake in self._lanes:

@@ -7,13 +7,22 @@ What follows from what is told in `causes`; every id is explained in docs/findin
 from __future__ import annotations
 
 from haconsole.cluster.picture import ClusterPicture
-from haconsole.cluster.rules import causes, clocks, daemon, instances, nodes, redundancy, squid, vips
+from haconsole.cluster.rules import causes, clocks, daemon, instances, nodes, redundancy, squid, vips, wire
 from haconsole.cluster.rules.order import in_order
 from haconsole.model.findings import Finding
 
 __all__ = ["findings"]
 
-_FAMILIES = (vips.rules, daemon.rules, instances.rules, squid.rules, redundancy.rules, nodes.rules, clocks.rules)
+_FAMILIES = (
+    vips.rules,
+    wire.rules,
+    daemon.rules,
+    instances.rules,
+    squid.rules,
+    redundancy.rules,
+    nodes.rules,
+    clocks.rules,
+)
 
 
 def findings(picture: ClusterPicture) -> tuple[Finding, ...]:

@@ -34,9 +34,22 @@ RANK: Final = (
     "check-failing",
     "tracking-ignored",
     "vip-left-behind",
+    "wire-master-mute",
+    "wire-one-way",
+    "wire-foreign-router",
+    "wire-version-mismatch",
+    "wire-interval-mismatch",
+    "wire-auth-mismatch",
+    "wire-unicast-mixed",
+    "wire-vip-list-mismatch",
+    "wire-checksum",
+    "wire-ttl",
+    "wire-two-owners",
+    "wire-two-masters",
     "two-masters",
     "daemon-kernel-disagree",
     "vip-held-by-none",
+    "wire-no-master",
     "vip-held-by-several",
     "vip-holders-unknown",
     "vip-not-serving",
@@ -169,8 +182,38 @@ def _several(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     for node in picture.nodes:
         instance = node.instance_of(vip.address) if vip is not None else None
         name = instance.name if instance is not None else ""
+        yield key("wire-two-masters", "", name, finding.vip)
         yield key("two-masters", "", name, finding.vip)
         yield key("daemon-kernel-disagree", node.name, name, finding.vip)
+
+
+def _two_masters(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    vip = _vip(picture, finding)
+    yield key("wire-two-masters", "", finding.instance or "", finding.vip)
+    for name in dict.fromkeys(i.name for n in picture.nodes if vip and (i := n.instance_of(vip.address)) is not None):
+        yield key("wire-two-masters", "", name, finding.vip)
+    yield from (key("wire-master-mute", n.name) for n in picture.nodes)
+
+
+def _wire_two_masters(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """Why they do not hear each other, or do not take what they hear."""
+    yield from (key("wire-one-way", n.name) for n in picture.nodes)
+    vip = _vip(picture, finding)
+    names = {n.name: i.name for n in picture.nodes if vip and (i := n.instance_of(vip.address)) is not None}
+    instance = finding.instance or ""
+    yield key("wire-foreign-router", "", instance)
+    for id_ in ("wire-version-mismatch", "wire-interval-mismatch"):
+        yield from (key(id_, node, name) for node, name in names.items())
+    yield from (key(id_, "", instance) for id_ in ("wire-auth-mismatch", "wire-unicast-mixed"))
+    yield from (key("wire-vip-list-mismatch", node, name) for node, name in names.items())
+    yield from (key(id_, node, instance) for id_ in ("wire-checksum", "wire-ttl") for node in names)
+    yield key("wire-two-owners", "", instance)
+
+
+def _wire_no_master(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    yield from (key("vip-left-behind", n.name, vip=finding.vip) for n in picture.nodes)
+    yield key("vip-held-by-none", vip=finding.vip)
+    yield from _none(picture, finding)
 
 
 def _holders_unknown(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
@@ -231,6 +274,9 @@ _CAUSES: Final[Mapping[str, Candidates]] = {
     "squid-not-listening": _of_squid,
     "vip-left-behind": _left_behind,
     "tracking-ignored": _ignored,
+    "two-masters": _two_masters,
+    "wire-two-masters": _wire_two_masters,
+    "wire-no-master": _wire_no_master,
     "vip-held-by-none": _none,
     "vip-held-by-several": _several,
     "vip-holders-unknown": _holders_unknown,

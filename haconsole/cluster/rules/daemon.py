@@ -128,4 +128,5 @@ def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
             summary=f"{node.name} became master of {name} {count} times within {FLAP_S / 60:.0f} minutes",
             evidence=tuple(Evidence(source=source, text=o.text, at=o.at) for o in seen[-5:]),
             remedy=f"see what went before each time, on every node: journalctl -u {unit} --since -15min",
+            since=seen[0].at,
         )

@@ -254,7 +254,7 @@ def _what_to_try(picture: ClusterPicture, vip: VipPicture, status: int | None) -
     node = picture.node(vip.holders[0]) if vip.holders else None
     if node is None:
         return f"find who has the address, on each node: ip addr show | grep {vip.address}"
-    own = f"http://{_host(node.spec.address)}:{port}"
+    own = f"http://{_host(node.spec.known_as)}:{port}"
     request = f"curl -sv -o /dev/null -x {own} {spec.probe_url}" if spec.probe_url else f"curl -sv {own}"
     return (
         f"compare with the node's own address: {request}; on {node.name}: ss -ltn 'sport = :{port}'; "
@@ -339,13 +339,15 @@ def not_preferred(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]
     why = ""
     if instance is not None and instance.preempt is False and instance.state is VrrpState.BACKUP:
         why = f" ({vip.preferred} does not take it back by itself: nopreempt)"
+    held_back = instance is not None and any(f.value is not None and f.value < 0 for f in instance.tracked_files)
+    first = "end the drain of" if held_back else "mend"
     yield Finding(
         id="vip-not-preferred",
         severity=Severity.WARNING,
         vip=vip.address,
         summary=f"{vip.address} is on {holder}, not on its preferred node {vip.preferred}{why}",
         evidence=tuple(evidence),
-        remedy=f"mend {vip.preferred}; keepalived then brings the address back by itself, unless it says nopreempt",
+        remedy=f"{first} {vip.preferred}; keepalived then brings the address back by itself, unless it says nopreempt",
     )
 
 

@@ -122,6 +122,7 @@ def test_master_again_and_again() -> None:
     assert (found.node, found.instance) == (ONE, "proxy_ip1")
     assert "became master of proxy_ip1 4 times within 10 minutes" in found.summary
     assert len(found.evidence) == 4
+    assert found.since == found.evidence[0].at
 
 
 def test_flapping_is_quiet_below_three_when_slow_and_for_forged_lines() -> None:

@@ -308,6 +308,12 @@ def test_what_it_follows_from(cause: object, expected: str) -> None:
     assert play.one("vip-not-preferred").follows_from == f"{expected}/{ONE}//"
 
 
+def test_what_is_held_back_on_purpose_needs_no_mending() -> None:
+    play = moved_to_two(healthy()).read(ONE, drained_daemon())
+    assert (play.one("vip-not-preferred").remedy or "").startswith(f"end the drain of {ONE};")
+    assert (eth1_down(healthy()).one("vip-not-preferred").remedy or "").startswith(f"mend {ONE};")
+
+
 def test_nopreempt_is_told() -> None:
     play = moved_to_two(healthy())
     play.read(ONE, daemon(instance("proxy_ip1", BACKUP, 200, preempt=False), instance("proxy_ip2", BACKUP)))

@@ -15,7 +15,8 @@ from haconsole.model.events import Subject
 from haconsole.model.problems import ProblemKind
 from haconsole.model.readings import Address
 from haconsole.report.status import Status, rfc3339, status_document
-from tests.unit.cluster.builders import ONE, TWO, V1, drained_daemon, healthy, kernel, no_answer, problem
+from tests.unit.cluster.builders import ONE, TWO, V1, Play, drained_daemon, healthy, kernel, no_answer, problem
+from tests.unit.cluster.ears import STRANGER, A, advert, listening
 from tests.unit.cluster.stories import played
 from tests.unit.report.situations import SITUATIONS
 
@@ -285,3 +286,12 @@ def test_hostile_words_cannot_get_out_of_their_string() -> None:
     play = healthy().probe(V1, no_answer("\x1b[2J\n\u202eevil \ud800"))
     text = json.dumps(status_document([play.snapshot()]), ensure_ascii=False)
     assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202e\ud800]", text)
+
+
+def test_the_advertisers_are_names_and_unknown_while_nobody_listens() -> None:
+    def told(play: Play) -> list[object]:
+        return [v["advertisers"] for v in status_document([play.snapshot()])["clusters"][0]["vips"]]  # type: ignore[index]
+
+    assert told(healthy()) == [None, None]
+    ears = listening().steady(advert(A, 1), 0.1, 10.1).steady(advert(STRANGER, 2), 0.2, 20)
+    assert told(ears.tell(20)) == [[], [str(STRANGER)]]

@@ -20,6 +20,7 @@ from haconsole.model.readings import TrackedScript, VrrpState
 from haconsole.model.spec import NodeSpec
 from haconsole.report.status_table import status_table
 from tests.unit.cluster.builders import ONE, V1, Play, daemon, healthy, instance, no_answer, problem, spec
+from tests.unit.cluster.ears import A, advert, listening
 from tests.unit.cluster.stories import played
 from tests.unit.report.situations import SITUATIONS
 
@@ -123,6 +124,16 @@ def test_the_time_is_local_and_names_its_zone() -> None:
     assert "kernel on proxy-serv01, 09:00:00: eth1: no carrier" in evidence
 
 
+def test_proof_from_another_day_says_which() -> None:
+    snapshot = SITUATIONS["public link down"]().snapshot()
+    found = snapshot.findings[0]
+    old = replace(found, evidence=tuple(replace(e, at=snapshot.picture.at - 12 * 86400.0) for e in found.evidence))
+    out = io.StringIO()
+    console = Console(file=out, width=80)
+    console.print(status_table([replace(snapshot, findings=(old, *snapshot.findings[1:]))], UTC))
+    assert "kernel on proxy-serv01, Jan 03 08:00: eth1: no carrier" in flat(out.getvalue())
+
+
 def test_several_clusters_one_after_the_other() -> None:
     text = drawn(healthy(), SITUATIONS["not serving"]())
     assert text.index("● proxy  ok") < text.index("✖ proxy  critical")
@@ -170,3 +181,10 @@ def test_any_story_can_be_drawn(seed: int, length: int, width: int) -> None:
     text = drawn(played(seed, length, well=True), width=width)
     assert max(cell_len(line) for line in text.splitlines()) <= width
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+
+
+def test_the_wire_s_witness_is_shown_where_it_disagrees() -> None:
+    ears = listening().steady(advert(A, 1), 0.1, 10.1).second(20)
+    assert "(adverts from nobody)" in flat(drawn(ears.tell(20), width=200))
+    agreed = listening().steady(advert(A, 1), 0.1, 20).second(20).tell(20)
+    assert "adverts" not in drawn(agreed)
