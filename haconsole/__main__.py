@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
@@ -12,6 +13,8 @@ def main() -> int:
 
         sys.stdout.write(f"haconsole {__version__}\n")
         return 0
+    # Importing makes much and throws little away: looking for garbage meanwhile is a tenth of the start.
+    gc.set_threshold(50_000, 20, 20)
     from haconsole.cli.main import run
 
     return run(sys.argv[1:])

@@ -13,7 +13,6 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.screen import Screen
@@ -25,6 +24,7 @@ from haconsole.model.spec import ClusterSpec
 from haconsole.tui import safe, themes
 from haconsole.tui.commands import ConsoleCommands
 from haconsole.tui.fleet import Fleet
+from haconsole.tui.in_order import InOrder
 from haconsole.tui.places import PLACES, place
 from haconsole.tui.printable import printable
 from haconsole.tui.remember import Memory
@@ -47,14 +47,16 @@ PEEKS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class ConsoleApp(App[int]):
+class ConsoleApp(InOrder[int]):
     """Shows clusters. The return value is the exit code."""
 
     CSS_PATH = Path(__file__).with_name("console.tcss")
     TITLE = "haconsole"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ConsoleCommands}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+q,ctrl+c", "quit", "Quit", id="app.quit"),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        # From anywhere: a question, the help and a line of text included.
+        Binding("ctrl+q,ctrl+c", "quit", "Quit", id="app.quit", priority=True),
         Binding("ctrl+p", "command_palette", "Commands", id="app.commands"),
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("y", "copy", "Copy the row", id="app.copy"),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from haconsole.tui.screens.adverts import AdvertsScreen
 from haconsole.tui.screens.base import ConsoleScreen
 from haconsole.tui.screens.cluster import ClusterScreen
 from haconsole.tui.screens.logs import LogsScreen
@@ -14,7 +15,7 @@ from haconsole.tui.screens.triage import TriageScreen
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`screen` takes the cluster's name. Keys 2, 4 and 6 are kept for adverts, drills and configuration."""
+    """`screen` takes the cluster's name. Keys 4 and 6 are kept for drills and configuration."""
 
     id: str
     key: str
@@ -25,6 +26,7 @@ class Place:
 
 PLACES: Final = (
     Place("cluster", "1", "Cluster", ClusterScreen, ClusterScreen),
+    Place("adverts", "2", "Adverts", AdvertsScreen, AdvertsScreen),
     Place("triage", "3", "Triage", TriageScreen, TriageScreen),
     Place("logs", "5", "Logs", LogsScreen, LogsScreen),
 )

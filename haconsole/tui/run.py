@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Final
@@ -57,10 +59,25 @@ def run_console(
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     try:
-        result = app.run(loop=loop)
+        with _short_collections():
+            result = app.run(loop=loop)
     finally:
         _leave(loop)
     return result if result is not None else app.return_code or 0
+
+
+@contextlib.contextmanager
+def _short_collections() -> Iterator[None]:
+    """A full garbage collection stops the screen for up to 0.15 s, and a flood of packets caused one every two
+    seconds. What is there at the start stays until the end anyway and is not looked at; the rest seldom."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _leave(loop: asyncio.AbstractEventLoop) -> None:

@@ -17,7 +17,7 @@ from tests.bench.measure import Row
 from tests.lab.harness import Lab, missing_prerequisites
 
 ON_LAB = ("status", "kernel", "idle")
-ALONE = ("version", "first", "keys", "fifty", "wire")
+ALONE = ("version", "first", "keys", "storm", "fifty", "wire")
 
 
 def rows(wanted: Sequence[str], runs: int) -> Generator[Row, None, None]:
@@ -26,6 +26,7 @@ def rows(wanted: Sequence[str], runs: int) -> Generator[Row, None, None]:
         "version": lambda: [processes.version()],
         "first": lambda: [screen.first_frame(runs + 5)],
         "keys": lambda: [screen.keys_in_flood(12 * runs)],
+        "storm": lambda: [screen.keys_in_storm(12 * runs)],
         "fifty": lambda: [screen.fifty(30.0)],
         "wire": lambda: wire.adverts(3),
     }

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+LEAVES_WITHIN_S = 15.0
+"""What does not end by then is ended, and the measurement with it."""
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,6 +25,7 @@ class Terminal:
     """Runs `argv` on a terminal of 120x40; everything it writes is read and kept for `until`."""
 
     def __init__(self, argv: Sequence[str], *, size: tuple[int, int] = (120, 40), env: Mapping[str, str] | None = None):
+        self._argv = " ".join(argv)
         self.started = time.perf_counter()
         self.pid, self.fd = pty.fork()
         if self.pid == 0:  # pragma: no cover - becomes the program
@@ -38,11 +41,23 @@ class Terminal:
     ) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
-        with contextlib.suppress(OSError):  # EIO: it closed its terminal
-            while self._read(3.0):
-                pass
-        os.waitpid(self.pid, 0)
+        left = self._left(LEAVES_WITHIN_S)
+        if not left:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
         os.close(self.fd)
+        if not left and error is None:
+            raise TimeoutError(f"{self._argv} did not leave within {LEAVES_WITHIN_S} s of SIGTERM")
+
+    def _left(self, limit_s: float) -> bool:
+        """Read what it still writes, until it is gone; False: it stays."""
+        end = time.perf_counter() + limit_s
+        while time.perf_counter() < end:
+            with contextlib.suppress(OSError):  # EIO: it closed its terminal
+                self._read(0.05)
+            if os.waitpid(self.pid, os.WNOHANG)[0]:
+                return True
+        return False
 
     def _read(self, wait_s: float) -> bytes:
         if not select.select([self.fd], [], [], wait_s)[0]:

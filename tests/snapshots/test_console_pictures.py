@@ -6,7 +6,7 @@ Look at them before updating: `pytest tests/snapshots --snapshot-update`.
 import pytest
 
 from haconsole.tui import themes
-from tests.unit.tui import scenes
+from tests.unit.tui import hearings, scenes
 from tests.unit.tui.driving import console, fleet
 
 SIZES = {"small": (80, 24), "large": (160, 48)}
@@ -75,3 +75,45 @@ def test_three_nodes(snap_compare):
 
 def test_read_only(snap_compare):
     assert snap_compare(console(scenes.healthy(), read_only=True), terminal_size=(80, 24))
+
+
+def listening(heard, situation="healthy"):
+    app = console(scenes.SITUATIONS[situation]())
+    app.test_sources[0].hearing = heard()
+    return app
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize(
+    "heard",
+    [
+        hearings.healthy,
+        hearings.takeover,
+        hearings.split_brain,
+        hearings.silent,
+        hearings.not_permitted,
+        hearings.strange,
+    ],
+    ids=lambda heard: heard.__name__,
+)
+def test_adverts(snap_compare, heard, size):
+    assert snap_compare(listening(heard), terminal_size=size, press=["2"])
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize(
+    "keys",
+    [["end", "enter"], ["shift+tab", "enter"], ["space", "slash", *"garp"], ["w"]],
+    ids=["packet", "lane", "filtered", "save"],
+)
+def test_adverts_by_key(snap_compare, keys, size):
+    assert snap_compare(listening(hearings.takeover), terminal_size=size, press=["2", *keys])
+
+
+def test_adverts_without_colour(snap_compare, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(listening(hearings.split_brain, "split-brain"), terminal_size=(80, 24), press=["2"])
+
+
+def test_adverts_of_the_hostile(snap_compare):
+    assert snap_compare(listening(hearings.hostile, "hostile"), terminal_size=(80, 24), press=["2"])

@@ -83,6 +83,8 @@ class Settings:
         if jump is None:
             jump = _text(read("ProxyJump"))
         again = bool(config) and bool(options.canonicalize_hostname or options.config.has_match_final())
+        if not again and read("Ciphers") is None:  # the operator's own choice, also a later one, stands
+            options = await make(options=options, encryption_algs=_QUICK_FIRST)
         return Target(
             label=label,
             spec=spec,
@@ -131,6 +133,9 @@ class Settings:
         return tuple(dict.fromkeys(self.expand(path) for path in (*user, *system)))
 
 
+_QUICK_FIRST = "^aes256-gcm@openssh.com,aes128-gcm@openssh.com"
+"""asyncssh's own list with AES-GCM before ChaCha20: five to nine times less of our CPU for each packet (its ChaCha20
+is put together in Python), which shows when a capture floods. Every other cipher stays on offer."""
 _FIXED: dict[str, Any] = {
     # Keys and agent are offered by `keys`, known_hosts by `trust`: asyncssh must not look for its own.
     "client_keys": None,

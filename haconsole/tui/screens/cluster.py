@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import HorizontalScroll
 
 from haconsole.cluster.conclude import Snapshot
+from haconsole.model.state import Occurrence
 from haconsole.tui.screens.base import ConsoleScreen
 from haconsole.tui.view.clusters import elsewhere
 from haconsole.tui.view.events import WIDE_FROM, EventRows, Filter
@@ -52,6 +53,8 @@ class ClusterScreen(ConsoleScreen):
         self._filter = Filter()
         self._looked: tuple[Snapshot, Widths, Filter] | None = None
         self._sizes: Heights | None = None
+        self._log: tuple[Occurrence, ...] | None = None
+        self._log_shown: tuple[Widths, Filter, str] | None = None
 
     def compose(self) -> ComposeResult:
         yield self.head()
@@ -138,6 +141,12 @@ class ClusterScreen(ConsoleScreen):
         pane.show(rows)
 
     def _show_events(self, snapshot: Snapshot, room: Widths) -> None:
+        """The log; most of what changes from one picture to the next is not in it."""
+        day = self.console.zone.full(snapshot.picture.at)[:10]  # lines of another day have a date
+        shown = (room, self._filter, day)
+        if self._log is snapshot.picture.log and self._log_shown == shown:
+            return
+        self._log, self._log_shown = snapshot.picture.log, shown
         pane = self.query_one("#events", LinePane)
         log = self._filter.choose(snapshot.picture.log)
         nodes = [n.name for n in snapshot.picture.nodes]

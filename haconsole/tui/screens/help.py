@@ -38,7 +38,7 @@ class HelpScreen(ModalScreen[None]):
     """Over the screen that it explains."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,question_mark,enter", "app.step_back", "Close", id="help.close")
+        Binding("escape,question_mark,enter,q", "app.step_back", "Close", id="help.close")
     ]
 
     def __init__(self, about: Screen[object]) -> None:
@@ -61,7 +61,8 @@ class HelpScreen(ModalScreen[None]):
 def _keys_of(about: Screen[object]) -> list[tuple[str, str]]:
     """(keys, what they do) of everything that is active on a screen, in the order of nearness."""
     found: dict[str, tuple[list[str], str]] = {}
-    for key, active in about.active_bindings.items():
+    # Textual puts keys that hold everywhere first.
+    for key, active in sorted(about.active_bindings.items(), key=lambda one: one[1].binding.priority):
         binding = active.binding
         if binding.id is not None and active.enabled:
             keys, _ = found.setdefault(binding.id, ([], binding.description))

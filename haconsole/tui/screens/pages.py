@@ -27,7 +27,7 @@ class PageScreen(ConsoleScreen):
     HINTS: ClassVar[tuple[Hint, ...]] = (
         Hint("esc", "back", "app.step_back"),
         Hint("y", "copy line", "app.copy"),
-        Hint("Y", "copy page", "app.copy_all"),
+        Hint("Y", "copy page", "app.copy_all", rank=2),
         Hint("↵", "open", "app.open_row", rank=1),
         Hint("q", "quit", "app.quit"),
     )

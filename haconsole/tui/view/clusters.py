@@ -79,7 +79,7 @@ def _cells(name: str, snapshot: Snapshot | None) -> list[Line]:
     served = sum(v.client is not None and v.client.result.ok for v in picture.vips)
     read = sum(n.readable for n in picture.nodes)
     first = next((f for f in snapshot.findings if f.severity is not Severity.INFO), None)
-    since = None if first is None else since_of(first)
+    since = None if first is None else since_of(first, picture)
     return [
         *head,
         (say(snapshot.verdict.word, level.tone),),

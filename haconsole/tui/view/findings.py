@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from haconsole.cluster.conclude import Snapshot
+from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.findings import Evidence, Finding, Severity, Verdict
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.details import fact, heading, nothing
@@ -40,7 +41,7 @@ def finding_rows(snapshot: Snapshot, width: int) -> tuple[Row, ...]:
     if not snapshot.findings:
         return (_none(snapshot, width),)
     depths = _depths(snapshot.findings)
-    return tuple(_row(f, depths[f.key], snapshot.picture.at, width) for f in snapshot.findings)
+    return tuple(_row(f, depths[f.key], snapshot.picture, width) for f in snapshot.findings)
 
 
 def _depths(findings: Sequence[Finding]) -> dict[str, int]:
@@ -51,12 +52,12 @@ def _depths(findings: Sequence[Finding]) -> dict[str, int]:
     return depths
 
 
-def _row(finding: Finding, depth: int, now: float, width: int) -> Row:
+def _row(finding: Finding, depth: int, picture: ClusterPicture, width: int) -> Row:
     level = levels.of_finding(finding)
     lead: Line = (say("  " * depth + "└ ", Tone.QUIET),) if depth else ()
     left: Line = (*lead, sign(level), say(f" {finding.summary}", Tone.PLAIN if depth else Tone.STRONG))
-    since = since_of(finding)
-    right: Line = () if since is None else (say(times.ago(max(0.0, now - since)), Tone.QUIET),)
+    since = since_of(finding, picture)
+    right: Line = () if since is None else (say(times.ago(max(0.0, picture.at - since)), Tone.QUIET),)
     return Row(
         key=f"finding/{finding.key}",
         line=spread(left, right, width) if right else crop(left, width),
@@ -66,11 +67,46 @@ def _row(finding: Finding, depth: int, now: float, width: int) -> Row:
     )
 
 
-def since_of(finding: Finding) -> float | None:
-    """When it became so, else the time of its oldest evidence: it is so since then, or longer."""
+def since_of(finding: Finding, picture: ClusterPicture) -> float | None:
+    """When it became so, else the oldest change that its evidence tells of; None: not known.
+
+    Evidence that was read carries the time of the reading, which is renewed again and again: no age comes from it.
+    """
     if finding.since is not None:
         return finding.since
-    return min((e.at for e in finding.evidence if e.at is not None), default=None)
+    told = {e.at for e in finding.evidence if e.at is not None}
+    return min(told - _only_read(told, picture), default=None)
+
+
+def _only_read(told: set[float], picture: ClusterPicture) -> set[float]:
+    """Those of the times at which nothing changed: it was found to be so, and may have been for long."""
+    read = told & _readings(picture)
+    return read - _changes(picture) if read else read
+
+
+def _readings(picture: ClusterPicture) -> set[float]:
+    """The times at which something was found to be still so."""
+    found = {v.client.at for v in picture.vips if v.client is not None}
+    for node in picture.nodes:
+        read = [node.kernel_at, node.units_at, node.squid_at, node.config_test_at, node.dump_at]
+        read += [i.state_at for i in node.instances or ()]
+        read += [known.at for known in node.failed.values()]
+        if node.readable:  # else it is the time at which it fell silent
+            read.append(node.heard_at)
+        found.update(at for at in read if at is not None)
+    return found
+
+
+def _changes(picture: ClusterPicture) -> set[float]:
+    """The times at which something became so. What a change told is for a moment also the latest that was heard."""
+    found = {o.at for o in picture.log}
+    found.update(at for v in picture.vips for at in (v.since, v.failed_since) if at is not None)
+    found.update(at for n in picture.nodes for at in _own_changes(n) if at is not None)
+    return found
+
+
+def _own_changes(node: NodePicture) -> list[float | None]:
+    return [node.keepalived_since, node.squid_since, *(i.since for i in node.instances or ())]
 
 
 def _none(snapshot: Snapshot, width: int) -> Row:
@@ -114,16 +150,17 @@ def _details(finding: Finding, snapshot: Snapshot, width: int, zone: Times) -> I
     if not finding.evidence:
         yield from fact("", "none was recorded", width, tone=Tone.UNKNOWN)
     for evidence in finding.evidence:
-        yield from _evidence(evidence, snapshot.picture.at, width, zone)
+        yield from _evidence(evidence, snapshot.picture, width, zone)
     yield from heading("What to do", width)
     yield from fact("", finding.remedy or "no remedy is known", width)
     yield from _relatives(finding, snapshot, width)
 
 
-def _evidence(evidence: Evidence, now: float, width: int, zone: Times) -> Iterator[Row]:
-    age = "age not known"
-    if evidence.at is not None:
-        age = f"{zone.stamp(evidence.at, now)}, {times.ago(max(0.0, now - evidence.at))}"
+def _evidence(evidence: Evidence, picture: ClusterPicture, width: int, zone: Times) -> Iterator[Row]:
+    age, at = "age not known", evidence.at
+    if at is not None:
+        read = "read at " if _only_read({at}, picture) else ""
+        age = f"{read}{zone.stamp(at, picture.at)}, {times.ago(max(0.0, picture.at - at))}"
     copy = f"{evidence.source}: {evidence.text} ({age})"
     source: Line = (say("  "), say(evidence.source, Tone.KEY))
     yield Row(f"evidence/{evidence.source}/{evidence.text}", spread(source, (say(age, Tone.QUIET),), width), copy=copy)
@@ -134,9 +171,9 @@ def _relatives(finding: Finding, snapshot: Snapshot, width: int) -> Iterator[Row
     cause = next((f for f in snapshot.findings if f.key == finding.follows_from), None)
     if cause is not None:
         yield from heading("Follows from", width)
-        yield _row(cause, 0, snapshot.picture.at, width)
+        yield _row(cause, 0, snapshot.picture, width)
     effects = [f for f in snapshot.findings if f.follows_from == finding.key]
     if effects:
         yield from heading("What follows from it", width)
         for effect in effects:
-            yield _row(effect, 0, snapshot.picture.at, width)
+            yield _row(effect, 0, snapshot.picture, width)

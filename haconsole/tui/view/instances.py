@@ -8,7 +8,7 @@ from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import NodePicture
 from haconsole.model.events import Subject
-from haconsole.model.readings import StateSource, VrrpState
+from haconsole.model.readings import IpInterface, StateSource, VrrpState
 from haconsole.model.spec import IpAddress
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.table import Column, Table
@@ -85,9 +85,18 @@ def _cells(instance: InstancePicture, node: NodePicture, snapshot: Snapshot, *, 
         state_word(instance),
         _priority(instance, wide=wide),
         join(
-            [*(_vip(instance, v.ip, node, snapshot, wide=wide) for v in instance.vips[:40]), _reason(instance, node)], 2
+            [
+                *(_vip(instance, v.ip, node, snapshot, wide=wide) for v in _clients_first(instance)[:40]),
+                _reason(instance, node),
+            ],
+            2,
         ),
     ]
+
+
+def _clients_first(instance: InstancePicture) -> list[IpInterface]:
+    """The VIPs, the link-local ones last: no client uses those, and the end may be cut."""
+    return sorted(instance.vips, key=lambda v: v.ip.is_link_local)
 
 
 def state_word(instance: InstancePicture) -> Line:

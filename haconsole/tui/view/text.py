@@ -150,7 +150,10 @@ def plain(line: Line) -> str:
 
 def width_of(line: Line) -> int:
     """Cells that the line takes."""
-    return sum(cell_len(s.text) for s in line)
+    width = 0
+    for span in line:  # asked very often, and most text is plain: one cell a character
+        width += len(span.text) if span.text.isascii() else cell_len(span.text)
+    return width
 
 
 def middle(text: str, width: int) -> str:
@@ -195,8 +198,11 @@ def crop(line: Line, width: int) -> Line:
 
 def pad(line: Line, width: int, *, right: bool = False) -> Line:
     """The line in exactly `width` cells."""
-    line = crop(line, width)
-    missing = blank(width - width_of(line))
+    size = width_of(line)
+    if size > width:
+        line = crop(line, width)
+        size = width_of(line)
+    missing = blank(width - size)
     if not missing.text:
         return line
     return (missing, *line) if right else (*line, missing)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address, ip_interface
 
 from haconsole.cluster.conclude import Snapshot
+from haconsole.cluster.hearing import Hearing
 from haconsole.cluster.picture import picture
 from haconsole.model.events import ClientProbed, ClientResult, Phase, Subject
 from haconsole.model.findings import Evidence, Finding, Severity, Verdict
@@ -476,6 +477,7 @@ class FixedSource:
     def __init__(self, shown: Snapshot) -> None:
         self.shown = shown
         self.looks = 0
+        self.hearing: Hearing | None = None
         self._serial = 0
 
     @property

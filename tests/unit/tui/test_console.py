@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from haconsole.tui.screens.adverts import AdvertsScreen
 from haconsole.tui.screens.cluster import ClusterScreen
 from haconsole.tui.screens.clusters import ClustersScreen
 from haconsole.tui.screens.help import HelpScreen
@@ -147,13 +148,13 @@ async def test_enter_on_a_vip_a_node_or_an_event_shows_it_in_full(key, text):
 async def test_numbers_go_to_the_screens_that_exist_and_others_do_nothing():
     app = console(scenes.eth1_down())
     async with driven(app) as pilot:
-        for key, screen in (("3", TriageScreen), ("5", LogsScreen), ("1", ClusterScreen)):
+        for key, screen in (("2", AdvertsScreen), ("3", TriageScreen), ("5", LogsScreen), ("1", ClusterScreen)):
             await press(pilot, key)
             await until(pilot, lambda screen=screen: isinstance(app.screen, screen))
-        for key in ("2", "4", "6"):
+        for key in ("4", "6"):
             await press(pilot, key)
             assert isinstance(app.screen, ClusterScreen)
-        assert not any(word in app.bar("keys") for word in ("Adverts", "Drills", "Config"))
+        assert not any(word in app.bar("keys") for word in ("Drills", "Config"))
 
 
 async def test_escape_from_a_screen_goes_to_the_cluster_and_stays_there():
@@ -514,3 +515,21 @@ async def test_who_scrolled_back_with_the_wheel_is_not_pulled_to_the_end():
         await until(pilot, lambda: pane.scroll_offset.y == pane.max_scroll_y)
         app.test_sources[0].become(scenes.large(links=0, lines=320))
         await until(pilot, lambda: shows(app, "line 319 of"))
+
+
+async def test_the_log_is_made_anew_only_when_it_is_another_one():
+    app = console(scenes.healthy())
+    async with driven(app) as pilot:
+        events = app.pane("events").rows
+        shown = scenes.healthy()
+        log = app.test_sources[0].snapshot(scenes.NOW).picture.log
+        node = replace(shown.picture.nodes[0], requests_per_s=77.0)
+        nodes = (node, shown.picture.nodes[1])
+        app.test_sources[0].become(replace(shown, picture=replace(shown.picture, nodes=nodes, log=log)))
+        await until(pilot, lambda: any("77 req/s" in line for line in app.lines("node-0")))
+        assert app.pane("events").rows is events
+        later = replace(shown.picture, log=log, at=shown.picture.at + 86_400)
+        app.test_sources[0].become(replace(shown, picture=later))
+        await until(pilot, lambda: app.pane("events").rows is not events)
+        app.test_sources[0].become(scenes.eth1_down())
+        await until(pilot, lambda: any("Entering FAULT STATE" in line for line in app.lines("events")))

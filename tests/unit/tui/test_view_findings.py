@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from haconsole.model.findings import Finding, Severity, Verdict
-from haconsole.tui.view.findings import copy_of, count_text, finding_details, finding_rows, verdict_line
+from haconsole.model.findings import Evidence, Finding, Severity, Verdict
+from haconsole.tui.view.findings import copy_of, count_text, finding_details, finding_rows, since_of, verdict_line
 from haconsole.tui.view.text import Level, plain, width_of
 from tests.unit.tui import scenes
 
@@ -23,6 +23,52 @@ def test_the_root_cause_comes_first_and_what_follows_is_indented():
     assert first.startswith("▲ proxy-serv02 cannot be a master")
     assert first.endswith("1 min ago")
     assert second.startswith("  └ ▲ 192.168.2.102 is not on its preferred node")
+
+
+def link_down(*at):
+    """A finding whose evidence has these times."""
+    evidence = tuple(Evidence(source="kernel on proxy-serv02", text="eth1: switched off", at=t) for t in at)
+    return Finding(id="link-down", severity=Severity.WARNING, node=scenes.TWO, summary="down", evidence=evidence)
+
+
+def test_a_reading_is_no_age_however_often_it_is_renewed():
+    shown = scenes.eth1_down().picture
+    node = shown.node(scenes.TWO)
+    read = [node.kernel_at, node.units_at, node.squid_at, node.dump_at, node.heard_at]
+    assert all(at is not None for at in read)
+    assert [since_of(link_down(at), shown) for at in read] == [None] * len(read)
+    later = replace(shown, nodes=tuple(replace(n, kernel_at=shown.at) for n in shown.nodes))
+    assert since_of(link_down(shown.at), later) is None
+    assert since_of(link_down(shown.at, scenes.NOW - 71.5), later) == scenes.NOW - 71.5
+    row = finding_rows(replace(scenes.eth1_down(), findings=(link_down(node.kernel_at),)), 100)[0]
+    assert plain(row.line).rstrip() == "▲ down"
+
+
+def test_evidence_that_was_read_does_not_look_like_a_change():
+    shown = scenes.eth1_down()
+    read, told = link_down(shown.picture.node(scenes.TWO).kernel_at), link_down(scenes.NOW - 71.534)
+    first = replace(shown, findings=(read,))
+    assert "read at 14:0" in details(first, read)[details(first, read).index("Evidence") + 1]
+    second = replace(shown, findings=(told,))
+    assert "read at" not in details(second, told)[details(second, told).index("Evidence") + 1]
+
+
+def test_a_change_that_is_also_the_latest_that_was_heard_is_a_change():
+    shown = scenes.eth1_down().picture
+    change = next(o.at for o in shown.log if o.text == "eth1 up, no carrier")
+    heard = replace(shown, nodes=tuple(replace(n, kernel_at=change) for n in shown.nodes))
+    assert since_of(link_down(change), heard) == change
+
+
+def test_a_node_that_fell_silent_did_so_when_it_was_last_heard():
+    shown = scenes.unreachable().picture
+    heard = shown.node(scenes.TWO).heard_at
+    assert since_of(link_down(heard), shown) == heard
+
+
+def test_since_when_is_what_the_rule_says_where_it_says_so():
+    shown = scenes.eth1_down().picture
+    assert since_of(replace(link_down(scenes.NOW - 500), since=scenes.NOW - 3), shown) == scenes.NOW - 3
 
 
 def test_nothing_found_is_only_good_news_when_everything_is_known():

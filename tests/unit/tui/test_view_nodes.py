@@ -1,7 +1,7 @@
 """A node's column: everything with its sign; a node that is silent shows none of its old values."""
 
 from dataclasses import replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 
 import pytest
 
@@ -15,6 +15,7 @@ from haconsole.tui.view.text import Level, plain, width_of
 from tests.unit.tui import scenes
 
 WIDE, NARROW = 56, 37
+VIP = "192.168.2.101"
 
 
 def column(shown, index=0, width=WIDE, **options):
@@ -145,6 +146,13 @@ def test_a_master_without_its_address_is_critical():
     row = column(shown).rows[1]
     assert "✖ not on this node" in plain(row.line)
     assert row.level is Level.CRITICAL
+
+
+def test_the_vip_that_clients_use_comes_before_the_link_local_one():
+    shown = scenes.healthy()
+    first = replace(shown.picture.nodes[0].instances[0], vips=(ip_interface("fe80::101/64"), ip_interface(f"{VIP}/24")))
+    made = plain(column(changed(shown, instances=(first,)), width=NARROW).rows[1].line)
+    assert made.index(".101 ●") < (made.index("fe80::101") if "fe80::101" in made else len(made))
 
 
 def test_an_address_on_a_node_that_is_no_master_is_a_warning():
