@@ -205,6 +205,23 @@ def test_a_tour_by_keyboard(size: tuple[int, int]) -> None:
         assert [json.loads(f.read_text())["theme"] for f in console.folder.rglob("console.json")] != []
 
 
+def test_keys_in_one_write_do_what_they_do_one_by_one(size: tuple[int, int]) -> None:
+    with terminal(demo("--scenario", "eth1-down"), size) as console:
+        console.shows("4 warnings", "public link eth1 is down", "q quit")
+        console.enter("/squid")
+        console.shows("pass `squid`")
+        console.press("Escape")
+        console.lacks("pass `squid`")
+        console.enter("f\r")
+        console.shows("link-down", "Evidence", "eth1: switched off")
+        console.press("Escape")
+        console.shows("VIPs", "Events")
+        console.enter("?q3")
+        console.shows("Findings", "Evidence", "4 warnings")
+        console.enter("1q")
+        console.left(0)
+
+
 def test_the_theme_is_that_of_the_last_time(tmp_path: Path) -> None:
     home = {"HOME": str(tmp_path)}
     with terminal(demo("--scenario", "healthy"), SMALL, home) as console:

@@ -287,6 +287,13 @@ async def test_ssh_config_is_honoured(place: Place, last: str) -> None:
     await ok(place.connector(), replace(node, address="proxy"))
 
 
+@pytest.mark.parametrize("only", ["chacha20-poly1305@openssh.com", "aes128-ctr", "aes128-gcm@openssh.com"])
+async def test_a_server_with_one_cipher(place: Place, only: str) -> None:
+    server = place.server("one-cipher", f"Ciphers {only}")
+    place.known.write_text(server.known_hosts())
+    await ok(place.connector(), server.node(place.known, place.key))
+
+
 async def test_ssh_config_error_names_file_and_line(place: Place) -> None:
     config = place.config("Host *\n  Port many\n")
     problem = await problem_of(place.connector().connect(place.node.node(place.known, config_file=config)))

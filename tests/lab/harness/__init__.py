@@ -1,7 +1,7 @@
 """The lab's harness: a pair of real proxies in containers, faults to put into it, and its removal."""
 
 from . import faults
-from .configurations import ARTICLE, LOSSLESS, Variant, keepalived_conf
+from .configurations import ARTICLE, DUAL, LOSSLESS, THREE, Variant, keepalived_conf
 from .image import cache_directory, ensure_image
 from .lab import Lab, end_on_sigterm, suites_from_environment
 from .node import Node
@@ -12,12 +12,14 @@ from .shell import LabError, until
 
 __all__ = [
     "ARTICLE",
+    "DUAL",
     "IPV6_VIP",
     "LOSSLESS",
     "OPERATOR_ADDRESS",
     "OPS_PASSWORD",
     "ORIGIN_ADDRESS",
     "ORIGIN_URL",
+    "THREE",
     "VIPS",
     "Lab",
     "LabError",

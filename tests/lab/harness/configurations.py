@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from .plan import DRAIN_FILE, IPV6_VIP, SQUID_PORT, VIPS, NodePlan, VipPlan
+from .plan import DRAIN_FILE, DUAL_VIPS, IPV6_VIP, SQUID_PORT, THREE_VIPS, VIPS, NodePlan, VipPlan
 
 KEEPALIVED_CONF = "/etc/keepalived/keepalived.conf"
 SQUID_CONF = "/etc/squid/squid.conf"
@@ -27,20 +27,28 @@ class Variant:
     """A track file, watched by every instance with weight 1."""
     auth_pass: str | None = None
     nopreempt: bool = False
+    vips: tuple[VipPlan, ...] = VIPS
+    version: int = 2
+    """The VRRP version of IPv4 instances; an IPv6 one is always version 3."""
 
 
 ARTICLE = Variant()
 LOSSLESS = Variant(high_priority=254, drain_file=DRAIN_FILE)
 """What haconsole recommends: 254 and a track file, which can be drained without a lost request."""
+THREE = replace(LOSSLESS, vips=THREE_VIPS)
+"""For three nodes: each prefers to hold another VIP."""
+DUAL = replace(LOSSLESS, vips=DUAL_VIPS, version=3)
+"""VRRPv3, two VIPs of each family."""
 
 
 def keepalived_conf(node: NodePlan, nodes: Sequence[NodePlan], variant: Variant = ARTICLE) -> str:
     """The keepalived.conf of one node."""
-    parts = ["global_defs {\n  enable_script_security\n  script_user root\n}\n"]
+    version = "" if variant.version == 2 else f"  vrrp_version {variant.version}\n"
+    parts = [f"global_defs {{\n{version}  enable_script_security\n  script_user root\n}}\n"]
     if variant.drain_file:
         parts.append(f'track_file haconsole_drain {{\n  file "{variant.drain_file}"\n  weight 1\n  init_file 0\n}}\n')
     parts.append('vrrp_script chk_squid_service {\n  script "/usr/sbin/squid -k check"\n  interval 3\n}\n')
-    parts += [_instance(vip, node, nodes, variant) for vip in VIPS]
+    parts += [_instance(vip, node, nodes, variant) for vip in variant.vips]
     if variant.ipv6:
         parts.append(_instance(VipPlan("proxy_ip6", 6, IPV6_VIP, "", 1), node, nodes, variant))
     return "\n".join(parts)
@@ -49,8 +57,9 @@ def keepalived_conf(node: NodePlan, nodes: Sequence[NodePlan], variant: Variant 
 def _instance(vip: VipPlan, node: NodePlan, nodes: Sequence[NodePlan], variant: Variant) -> str:
     v6 = ":" in vip.address
     preferred = node.index == vip.preferred
-    # a third node stands behind the two of the article
-    priority = variant.high_priority if preferred else variant.low_priority - 50 * max(0, node.index - 2)
+    # those that do not prefer it stand by in turn: of two nodes the other has the article's 100
+    behind = (node.index - vip.preferred) % len(nodes)
+    priority = variant.high_priority if preferred else variant.low_priority + 50 * (len(nodes) - 1 - behind)
     state = "MASTER" if preferred and not variant.nopreempt else "BACKUP"
     lines = [f"state {state}", "interface eth0", f"virtual_router_id {vip.vrid}", f"priority {priority}"]
     if v6:
@@ -65,7 +74,8 @@ def _instance(vip: VipPlan, node: NodePlan, nodes: Sequence[NodePlan], variant: 
         lines += ["unicast_peer {", *(f"  {peer.lan6 if v6 else peer.lan}" for peer in peers), "}"]
     if v6:
         # the first address of an IPv6 advert must be link-local (RFC 5798, 5.2.9)
-        lines += ["virtual_ipaddress {", "  fe80::101/64 dev eth0", f"  {vip.address}/64 dev eth0", "}"]
+        local = f"fe80::{vip.address.rpartition(':')[2]}"
+        lines += ["virtual_ipaddress {", f"  {local}/64 dev eth0", f"  {vip.address}/64 dev eth0", "}"]
     else:
         lines += ["virtual_ipaddress {", f"  {vip.address}/24 dev eth0 label {vip.label}", "}"]
     lines += ["track_interface {", "  eth1", "}", "track_script {", "  chk_squid_service", "}"]
@@ -92,6 +102,8 @@ connect_timeout 5 seconds
 shutdown_lifetime 1 seconds
 coredump_dir /var/spool/squid
 """
+SQUID_DUAL = SQUID.replace("http_port 0.0.0.0:", "http_port ").replace("acl lan src", "acl lan src 2001:db8:2::/64")
+"""Listens on IPv6 too, and lets clients of the dual-stack variant in."""
 
 SSHD = f"""\
 HostKey /etc/ssh/ssh_host_ed25519_key

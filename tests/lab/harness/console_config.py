@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .plan import VIPS, NodePlan
+from .plan import NodePlan, VipPlan
 
 Value = str | int | float | bool | Sequence[str]
 
@@ -17,7 +17,7 @@ def console_config(
     *,
     ssh: Mapping[str, Value],
     cluster: Mapping[str, Value | None],
-    with_vips: bool = True,
+    vips: Sequence[VipPlan],
     extra: str = "",
 ) -> str:
     """The text of the file; a cluster key that is None is left out; `extra` is appended as it stands."""
@@ -30,10 +30,9 @@ def console_config(
     for node in nodes:
         lines += ["", "[[cluster.node]]"]
         lines += _pairs({"name": node.name, "address": node.lan, "lan_interface": "eth0", "public_interface": "eth1"})
-    if with_vips:
-        names = {node.index: node.name for node in nodes}
-        for vip in VIPS:
-            lines += ["", "[[cluster.vip]]", *_pairs({"address": vip.address, "preferred": names.get(vip.preferred)})]
+    names = {node.index: node.name for node in nodes}
+    for vip in vips:
+        lines += ["", "[[cluster.vip]]", *_pairs({"address": vip.address, "preferred": names.get(vip.preferred)})]
     return "\n".join(lines) + "\n" + extra
 
 

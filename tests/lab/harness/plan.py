@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 OPERATOR_ADDRESS = "192.168.2.10"
 OPERATOR_ADDRESS6 = "fd00:2::10"
+OPERATOR_DUAL = "2001:db8:2::10/64"
+"""Where the operator is on the network of the dual-stack variant's VIPs."""
 ORIGIN_ADDRESS = "203.0.113.80"
 ORIGIN_URL = f"http://{ORIGIN_ADDRESS}/"
 LAN_PREFIX = 24
@@ -71,6 +73,12 @@ class VipPlan:
 VIPS = (
     VipPlan("proxy_ip1", 1, "192.168.2.101", "eth0:1", 1),
     VipPlan("proxy_ip2", 2, "192.168.2.102", "eth0:2", 2),
+)
+THREE_VIPS = (*VIPS, VipPlan("proxy_ip3", 3, "192.168.2.103", "eth0:3", 3))
+DUAL_VIPS = (
+    *VIPS,
+    VipPlan("proxy6_ip1", 11, "2001:db8:2::101", "", 1),
+    VipPlan("proxy6_ip2", 12, "2001:db8:2::102", "", 2),
 )
 
 

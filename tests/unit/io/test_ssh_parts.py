@@ -55,6 +55,40 @@ def test_no_jump_hosts(text: str) -> None:
     assert caught.value.problem.kind is ProblemKind.SSH_CONFIG
 
 
+async def ciphers(home: Path) -> list[str]:
+    return [name.decode() for name in (await target(home)).options.encryption_algs]
+
+
+async def test_aes_gcm_comes_first_and_nothing_is_taken_from_the_offer(tmp_path: Path) -> None:
+    offered = await ciphers(tmp_path)
+    assert offered[:2] == ["aes256-gcm@openssh.com", "aes128-gcm@openssh.com"]
+    usual = asyncssh.SSHClientConnectionOptions(config=None).encryption_algs
+    assert sorted(offered) == sorted(name.decode() for name in usual)
+    assert "aes256-ctr" in offered  # all that some old servers have
+
+
+@pytest.mark.parametrize("block", ["Host *\n  ", "Host node\n  ", "Match host node\n  "])
+async def test_the_operators_own_ciphers_stand_as_they_are(tmp_path: Path, block: str) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text(block + "Ciphers chacha20-poly1305@openssh.com,aes128-ctr\n")
+    assert await ciphers(tmp_path) == ["chacha20-poly1305@openssh.com", "aes128-ctr"]
+
+
+async def test_ciphers_that_are_only_known_while_connecting_are_not_overruled(tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Match final host node\n  Ciphers aes128-ctr\n")
+    where = await target(tmp_path)
+    assert "encryption_algs" not in where.options.kwargs
+    assert where.config is not None
+
+
+async def test_the_second_look_changes_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh" / "config").write_text("Host node\n  HostName 192.0.2.7\n  Port 2222\n  User anna\n")
+    where = await target(tmp_path)
+    assert (where.host, where.port, where.user, where.options.orig_host) == ("192.0.2.7", 2222, "anna", "node")
+
+
 async def test_known_hosts_of_all_files_once_each(tmp_path: Path) -> None:
     (tmp_path / ".ssh").mkdir()
     mine = tmp_path / ".ssh" / "known_hosts"
