@@ -146,7 +146,7 @@ def _entry(name: str, script: str, doc: str, *, timeout_s: int = 8, danger: Dang
 STATE = CommandSpec(
     id="operation.state",
     argv=("/bin/sh", "-c", text.STATE),
-    subject=Subject.UNITS,
+    subject=Subject.OPERATION,
     doc="Lock, drain note and operation in /run/haconsole, the node's uptime and boot id.",
 )
 TIMER_PROPERTIES: Final = (

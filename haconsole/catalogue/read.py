@@ -16,6 +16,7 @@ from haconsole.model.events import Subject
 
 TOOLS: Final = (
     "ip", "systemctl", "journalctl", "keepalived", "squid", "ss", "sudo", "tcpdump", "timeout", "stat", "tail", "sed",
+    "systemd-run", "flock", "base64", "gzip", "logger", "arping",
 )  # fmt: skip
 """Programs that haconsole looks for on a node."""
 

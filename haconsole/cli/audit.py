@@ -108,7 +108,9 @@ def _table(entries: list[Written]) -> Table:
         table.add_column(title)
     for each in entries:
         entry = each.entry
-        words = [entry.text, *([" ".join(entry.command)] if entry.command else [])]
+        # A script is named by its entry, which is in the text; its whole text is in the log (-o json).
+        plain = entry.command if entry.command and "-c" not in entry.command else []
+        words = [entry.text, " ".join(plain)]
         words += [f"exit {entry.exit_status}"] if entry.exit_status is not None else []
         words += [f"({entry.reason})"] if entry.reason else []
         cells = (

@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 from haconsole.cluster.instances import InstancePicture, instances_of
 from haconsole.cluster.wire_picture import WirePicture, wire_picture
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
+from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     Address,
@@ -102,6 +103,9 @@ class NodePicture:
     units_at: float | None = None
     squid_at: float | None = None
     config_test_at: float | None = None
+    operation: NodeOperation | None = None
+    """Lock, drain note, revert, as the node told them at `operation_at`."""
+    operation_at: float | None = None
     held: Mapping[IpAddress, int] = field(init=False, repr=False, compare=False)
     """Address -> prefix, of `kernel`. Like `managed` only there to be quick."""
     managed: Mapping[IpAddress, tuple[InstancePicture, int]] = field(init=False, repr=False, compare=False)
@@ -238,6 +242,7 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
     daemon = _of_this_run(state.daemon if fresh(state.daemon, policy.daemon_s) is not None else None, started)
     squid = fresh(state.squid, policy.squid_s)
     test = fresh(state.config_test, policy.slow_s)
+    operation = fresh(state.operation, policy.units_s)
     return NodePicture(
         spec=blank.spec,
         phase=blank.phase,
@@ -277,6 +282,8 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
         units_at=_at(state.units, units),
         squid_at=_at(state.squid, squid),
         config_test_at=_at(state.config_test, test),
+        operation=operation,
+        operation_at=_at(state.operation, operation),
     )
 
 

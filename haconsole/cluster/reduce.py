@@ -27,6 +27,7 @@ from haconsole.model.events import (
     Subject,
     WireHeard,
 )
+from haconsole.model.operation import NodeOperation
 from haconsole.model.readings import (
     Address,
     AddressAdded,
@@ -73,6 +74,7 @@ _SUBJECTS: Final[Mapping[type, Subject]] = {
     ConfigTest: Subject.CONFIG_TEST,
     SquidReading: Subject.SQUID_CHECK,
     SquidCounters: Subject.SQUID_COUNTERS,
+    NodeOperation: Subject.OPERATION,
 }
 
 _FIELDS: Final[Mapping[Subject, str]] = {
@@ -85,6 +87,7 @@ _FIELDS: Final[Mapping[Subject, str]] = {
     Subject.CONFIG_TEST: "config_test",
     Subject.SQUID_CHECK: "squid",
     Subject.SQUID_COUNTERS: "counters",
+    Subject.OPERATION: "operation",
 }
 
 

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 import asyncssh
 
+from haconsole.demo.ask import OwnAddress, own_addresses
 from haconsole.demo.cluster_sim import ClusterSim
 from haconsole.demo.gate import HOST
 from haconsole.demo.plan import ClusterPlan, Happening, NodePlan, Scenario, What
@@ -49,7 +50,13 @@ class Running:
         }
         self.ssh = {n: SshDoor(node, self.keys[n], tasks, self.now) for n, node in self.sim.nodes.items()}
         self.vips = {vip: VipDoor(self.sim, vip, tasks, self.now) for vip in plan.vips}
-        self._doors: list[SshDoor | VipDoor] = [*self.ssh.values(), *self.vips.values()]
+        self.own = {
+            address: VipDoor(OwnAddress(node), address, tasks, self.now)
+            for node in self.sim.nodes.values()
+            for address in own_addresses(node.plan)
+        }
+        """Each node's squid at the node's own addresses."""
+        self._doors: list[SshDoor | VipDoor] = [*self.ssh.values(), *self.vips.values(), *self.own.values()]
         self.sim.on_change += [door.update for door in self._doors]
         tasks.create_task(self._drive())
 
@@ -193,6 +200,7 @@ def _spec(running: Running, files: _Files) -> ClusterSpec:
         )
         return NodeSpec(name=found.name, address=HOST, ssh=ssh, shown_address=found.shown_address)
 
+    doors = {**running.own, **running.vips}
     preferred = {vip: i.master for i in plan.instances for vip in i.addresses}
     return ClusterSpec(
         name=plan.name,
@@ -200,5 +208,5 @@ def _spec(running: Running, files: _Files) -> ClusterSpec:
         vips=tuple(VipSpec(address=vip, preferred=preferred[vip]) for vip in plan.vips),
         probe_url=PROBE_URL,
         squid_port=plan.squid_port,
-        dial={(str(vip), plan.squid_port): (HOST, door.port) for vip, door in running.vips.items()},
+        dial={(str(vip), plan.squid_port): (HOST, door.port) for vip, door in doors.items()},
     )

@@ -16,6 +16,7 @@ from haconsole.catalogue import capture, read, script
 from haconsole.catalogue.command import Verb
 from haconsole.catalogue.script import STDERR_LIMIT, SUDO, Line
 from haconsole.catalogue.sudo_text import ungrouped
+from haconsole.demo import ask
 from haconsole.demo.journal import Entry, Match, as_json
 from haconsole.demo.node import SimNode
 from haconsole.demo.units import show_unknown
@@ -75,6 +76,7 @@ class NodeShell:
             "sh": self._sh,
             "squid": self._squid,
             "ss": self._ss,
+            "sudo": self._sudo,
             "systemctl": self._systemctl,
             "tail": self._tail,
             "tcpdump": self._tcpdump,
@@ -129,6 +131,8 @@ class NodeShell:
             return Reply(f"{node.uptime():.2f} {3.9 * node.uptime():.2f}\n")
         if path == "/proc/sys/kernel/random/boot_id":
             return Reply(f"{node.boot_id}\n")
+        if path in {"/proc/sys/net/ipv4/ip_nonlocal_bind", "/proc/sys/net/ipv6/ip_nonlocal_bind"}:
+            return Reply("0\n")
         text = node.read_file(path)
         return Reply(text) if text is not None else _missing("cat", path)
 
@@ -164,8 +168,13 @@ class NodeShell:
         return Reply(stderr="sh: 1: Syntax error\n", status=2)
 
     def _ss(self, args: Sequence[str], rooted: bool) -> Reply:
-        if list(args) != ["-ltn"]:
-            return _usage("ss", args)
+        match list(args):
+            case ["-ltn"]:
+                pass
+            case ["-tn", "state", "established", "sport", "=", port] if port[1:].isdecimal():
+                return Reply(ask.established(self._node, int(port[1:])))
+            case _:
+                return _usage("ss", args)
         lines = ["State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess"]
         if self._node.squid.listening:
             squid = self._node.squid
@@ -173,6 +182,10 @@ class NodeShell:
             lines.append(f"LISTEN 0      4096 {here:>15}:{squid.port} {peer:>15}          ")
         lines.append("LISTEN 0      128          0.0.0.0:22         0.0.0.0:*          ")
         return Reply("\n".join(lines) + "\n")
+
+    def _sudo(self, args: Sequence[str], rooted: bool) -> Reply:
+        plan = self._node.plan
+        return Reply(*ask.sudo_list(args, plan.user, plan.name, allowed=plan.root or self._may_sudo()))
 
     def _squid(self, args: Sequence[str], rooted: bool) -> Reply:
         match list(args):
@@ -203,6 +216,8 @@ class NodeShell:
         match list(args):
             case ["--version"]:
                 return Reply("systemd 252 (252.30-1~deb12u2)\n+PAM +AUDIT +SELINUX +APPARMOR +IMA +SMACK +SECCOMP\n")
+            case ["list-timers", "--all", "--no-pager", "--no-legend"]:
+                return Reply(ask.timers())
             case ["show", "--no-pager", "-p", properties, "--", *names]:
                 wanted, units = set(properties.split(",")), self._node.units
                 ours = self._node.operations.show(names, wanted)

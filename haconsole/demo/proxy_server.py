@@ -10,9 +10,8 @@ import asyncio
 import itertools
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
-from haconsole.demo.cluster_sim import ClusterSim
 from haconsole.demo.gate import Gate, Mode
 from haconsole.demo.node import SimNode
 from haconsole.model.spec import IpAddress
@@ -23,10 +22,21 @@ _REQUEST_LIMIT: Final = 16 * 1024
 _PATIENCE_S: Final = 60.0
 
 
-class VipDoor:
-    """One VIP's port. `now()` brings the simulation up to the present."""
+class Leads(Protocol):
+    """Where an address leads to: `cluster_sim.ClusterSim` for VIPs, `ask.OwnAddress` for a node's own."""
 
-    def __init__(self, sim: ClusterSim, vip: IpAddress, tasks: asyncio.TaskGroup, now: Callable[[], None]) -> None:
+    def holder(self, vip: IpAddress) -> SimNode | None:
+        """Who answers for it; None: nobody."""
+
+    @staticmethod
+    def has_origin(node: SimNode) -> bool:
+        """Can the node reach the internet."""
+
+
+class VipDoor:
+    """One address's port. `now()` brings the simulation up to the present."""
+
+    def __init__(self, sim: Leads, vip: IpAddress, tasks: asyncio.TaskGroup, now: Callable[[], None]) -> None:
         self._sim, self._vip, self._now = sim, vip, now
         self._latencies = itertools.cycle(_LATENCIES_S)
         self._holder: SimNode | None = None

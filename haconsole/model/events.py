@@ -11,6 +11,7 @@ from enum import Enum
 
 from haconsole.model.hearing import Takeover, WireReading
 from haconsole.model.keepalived_conf import KeepalivedConf
+from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     ConfigTest,
@@ -44,6 +45,7 @@ Reading = (
     | ConfigTest
     | SquidReading
     | SquidCounters
+    | NodeOperation
 )
 """Every kind of reading that `NodeRead` can carry."""
 
@@ -63,6 +65,8 @@ class Subject(Enum):
     SQUID_COUNTERS = "squid-counters"
     LOG = "log"
     CLOCK = "clock"
+    OPERATION = "operation"
+    """Lock, drain note and armed revert in /run/haconsole."""
 
 
 class Phase(Enum):

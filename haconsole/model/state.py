@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
 from haconsole.model.hearing import WireReading
+from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     ConfigTest,
@@ -81,6 +82,7 @@ class NodeState:
     counters: Known[SquidCounters] | None = None
     counters_before: Known[SquidCounters] | None = None
     """The reading before `counters`: rates are differences."""
+    operation: Known[NodeOperation] | None = None
     logged: Mapping[str, LoggedState] = field(default_factory=dict)
     """Instance name -> its last state line."""
     failed: Mapping[Subject, Known[Problem]] = field(default_factory=dict)

@@ -53,7 +53,8 @@ def config_passes(case: Case) -> Guard:
         ok=ok,
         text=f"the keepalived configuration of {case.action.node} passes its check",
         evidence=told,
-        override=Override.NEVER,
+        # 1.3.5 has no check: there the operator answers for the file.
+        override=Override.NEVER if ok is False or test is None else Override.REASON,
     )
 
 

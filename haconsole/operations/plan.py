@@ -226,14 +226,14 @@ class _Maker:
             return [*note, Step(do=Do.HOLD, text=text, seconds=float(limit_s)), *end]
         if action.lasting is not Lasting.HELD:
             return [*(note if drained else []), disarm, clear, *end]
-        back = action.back_id
         hold = self.hold_s if self.hold_s is not None else float(limit_s)
         if self.hold_s is not None and hold >= limit_s:
             raise ValueError("it would be held longer than to its own deadline")
         by = "the console puts it back" if self.hold_s is not None else "the node puts it back"
         steps = [Step(do=Do.HOLD, text=f"hold for {duration(hold)}, then {by}", seconds=hold)]
-        if self.hold_s is not None and back is not None:
-            steps.append(Step(do=Do.PUT_BACK, text="put back", lines=(self.line(back),)))
+        if self.hold_s is not None:
+            now = self.line(entries.REVERT_NOW[Slot.A].id)
+            steps.append(Step(do=Do.PUT_BACK, text="the node runs its armed revert at once", lines=(now,)))
         steps.append(Step(do=Do.VERIFY_BACK, text="verify: all that was saved is as before, VIPs as forecast"))
         return [*steps, disarm, clear, *end]
 

@@ -288,6 +288,7 @@ def _node(node: NodePicture) -> Node:
         clock_offset_ms=None if clock is None else _number(clock.offset_s * 1000),
         clock_error_ms=None if clock is None else _number(clock.error_s * 1000),
         drained=_drained(node),
+        operation=_operation(node),
         keepalived=_keepalived(node),
         squid=_squid(node),
         interfaces=_interfaces(node),
@@ -306,13 +307,48 @@ def why_unreadable(node: NodePicture) -> str:
 
 
 def _drained(node: NodePicture) -> Literal[False] | Drained | None:
-    """By the track files of keepalived's dump; null where it, or a file's content, is not known."""
+    """By its drain note, else by the track files of keepalived's dump; null where these are not known."""
+    told = node.operation
+    if told is not None and told.drain is not None:
+        note = told.drain
+        return Drained(
+            by=_maybe(note.by), reason=_maybe(note.reason), method=_maybe(note.method), since=_told_time(note.since),
+            until=_told_time(note.until),
+        )  # fmt: skip
     if node.dump_at is None:
         return None
     values = [f.value for i in node.instances or () for f in i.tracked_files]
     if any(v is not None and v < 0 for v in values):
         return Drained(by=None, reason=None, method="track_file", since=None, until=None)
     return None if None in values else False
+
+
+def _operation(node: NodePicture) -> Literal[False] | Operation | None:
+    """By the node's lock; `until` counts by the node's own uptime and may be over: then nobody renewed it."""
+    told, at = node.operation, node.operation_at
+    if told is None or at is None:
+        return None
+    if told.lock is None:
+        return False
+    left, lock = told.lock_left_s, told.lock
+    return Operation(
+        owner=_maybe(lock.owner), host=_maybe(lock.host), name=_maybe(lock.name),
+        until=None if left is None else rfc3339(at + left),
+    )  # fmt: skip
+
+
+def _told_time(text: str | None) -> str | None:
+    """A time that a node tells; null where it is none."""
+    try:
+        told = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    if told.tzinfo is None:
+        return None
+    try:
+        return rfc3339(told.timestamp())
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _keepalived(node: NodePicture) -> Keepalived:

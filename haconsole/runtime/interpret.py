@@ -13,6 +13,7 @@ from typing import Final, TypeVar
 
 from haconsole.catalogue import read
 from haconsole.catalogue.command import CommandSpec, Root
+from haconsole.catalogue.operation import STATE
 from haconsole.catalogue.script import Output
 from haconsole.model.events import ConfigReading, NodeRead, ReadFailed, Reading
 from haconsole.model.problems import Problem, ProblemKind
@@ -29,6 +30,7 @@ from haconsole.model.readings import (
 from haconsole.parse import identity as identity_parser
 from haconsole.parse import iproute, keepalived_conf, keepalived_dump, keepalived_version, sockets, squid, systemd
 from haconsole.parse.errors import ParseError
+from haconsole.parse.operation import parse_state
 from haconsole.parse.text import clean, decode
 
 _ZONE: Final = re.compile(r"([+-])([0-9]{2})([0-9]{2})")
@@ -272,6 +274,13 @@ def units(context: Context, at: float, outputs: Outputs) -> NewsOf:
         return systemd.parse_units(_text(outputs, read.UNITS), uptime, names)
 
     return _told(context, at, read.UNITS, make)
+
+
+def operation(context: Context, at: float, outputs: Outputs) -> NewsOf:
+    """Lock, drain note and armed revert."""
+    if bad := _first_problem(context, outputs, STATE):
+        return _failed(context, at, *bad)
+    return _told(context, at, STATE, lambda: parse_state(_text(outputs, STATE)))
 
 
 def daemon(context: Context, at: float, outputs: Outputs) -> NewsOf:

@@ -14,7 +14,7 @@ from enum import Enum
 from functools import partial
 from typing import Final, TypeVar
 
-from haconsole.catalogue import read, script
+from haconsole.catalogue import operation, read, script
 from haconsole.catalogue.command import CommandSpec, Names, Root
 from haconsole.io.ports import Clock, Connection
 from haconsole.model.events import Event, Heartbeat, LogHeard, NodeRead, ReadFailed, Subject
@@ -119,7 +119,10 @@ class NodeReader:
             self.identity = told.reading
             who = told.reading
             self.context = replace(self.context, user=who.user, rights=who.rights, hostname=who.hostname)
-        return [told, self._note_versions(at, outputs), self._note_units(at, outputs)]
+        return [
+            told, self._note_versions(at, outputs), self._note_units(at, outputs),
+            interpret.operation(self.context, at, outputs),
+        ]  # fmt: skip
 
     async def read(self, group: Group) -> list[Event]:
         """One group, now."""
@@ -133,7 +136,8 @@ class NodeReader:
 
     async def read_units(self) -> list[Event]:
         outputs = await self._run(_UNITS)
-        return [self._note_units(self._clock.now(), outputs)]
+        at = self._clock.now()
+        return [self._note_units(at, outputs), interpret.operation(self.context, at, outputs)]
 
     async def read_versions(self) -> list[Event]:
         outputs = await self._run(_VERSIONS)
@@ -347,7 +351,7 @@ async def _aside(texts: Mapping[str, Sized], work: Callable[[], T]) -> T:
 _VERSIONS: Final = (
     read.KEEPALIVED_VERSION, read.KEEPALIVED_SIGNUM, read.SQUID_VERSION, read.SYSTEMD_VERSION, read.KERNEL_RELEASE,
 )  # fmt: skip
-_UNITS: Final = (read.UPTIME, read.UNITS)
+_UNITS: Final = (read.UPTIME, read.UNITS, operation.STATE)
 
 _READERS: Final[Mapping[Group, Callable[[NodeReader], Awaitable[list[Event]]]]] = {
     Group.KERNEL: NodeReader.read_kernel,

@@ -170,7 +170,7 @@ def test_a_stop_of_keepalived_is_an_orderly_hand_over(healthy_lab: Lab, tmp_path
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
 def test_a_pcap_goes_live_through_a_pipe(healthy_lab: Lab, tmp_path: Path) -> None:
     config = healthy_lab.write_config(tmp_path / "c.toml", user="root")
-    line = f"{sys.executable} -m haconsole adverts --config {config} --node {ONE} -o pcap | tshark -l -r - -c 4"
+    line = f"{sys.executable} -m haconsole adverts --config {config} --node {ONE} -o pcap | tshark -l -r - -Y vrrp | head -n 2"
     with healthy_lab.operator_popen(["sh", "-c", line], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out, _ = process.communicate(timeout=PATIENCE_S)
     assert out.count(b"VRRP") >= 2

@@ -6,7 +6,7 @@ No console watches over the node here: what heals it is what it carries itself.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from ipaddress import ip_address
@@ -53,6 +53,10 @@ def routes(node: Node, interface: str) -> set[str]:
             if "proto kernel" not in line:
                 found.add(f"{family} {' '.join(line.split())}")
     return found
+
+
+def nothing_kept(desk: Desk) -> Callable[[], bool]:
+    return lambda: desk.kept() == []
 
 
 def addresses6(node: Node, interface: str) -> set[str]:
@@ -254,7 +258,7 @@ def test_services_that_were_stopped_run_again_by_the_deadline(ops: Lab) -> None:
         desk.killed(stop)
     until(lambda: not squid.node.is_active("squid") and not daemon.node.is_active("keepalived"), 15, "both stopped")
     for desk in (squid, daemon):
-        until(lambda d=desk: d.kept() == [], HEALED_S, "the node has put everything back and cleaned up")
+        until(nothing_kept(desk), HEALED_S, "the node has put everything back and cleaned up")
     assert squid.node.is_active("squid") and daemon.node.is_active("keepalived")
 
 

@@ -22,9 +22,11 @@ from haconsole.cluster.rules.common import (
     look_at_link,
     unit_down,
 )
+from haconsole.cluster.rules.operations import why_drained
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.readings import TrackedFile, TrackedInterface, VrrpState
 from haconsole.parse.keepalived_conf import vrrp_instances
+from haconsole.parse.text import clean
 
 OWNER: Final = 255
 """The priority whose owner keepalived never lowers."""
@@ -210,13 +212,16 @@ def drained(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
     if not files:
         return
     texts = [f"{f.name} holds {f.value}" for f in files.values()]
+    note = node.operation.drain if node.operation is not None else None
+    by = "" if note is None else f" by {note.by or 'somebody'}{why_drained(note)}"
     yield Finding(
         id="drained",
         severity=Severity.WARNING,
         node=node.name,
-        summary=f"{node.name} is drained: the track file {listed(texts)}",
+        summary=clean(f"{node.name} is drained{by}: the track file {listed(texts)}"),
         evidence=tuple(_dumped(node, t) for t in texts),
-        remedy=f"when the work is done, on {node.name}: echo 0 > {_file_path(picture, node, next(iter(files)))}",
+        remedy=f"when the work is done: haconsole node undrain {node.name} (or on {node.name}: "
+        f"echo 0 > {_file_path(picture, node, next(iter(files)))})",
     )
 
 

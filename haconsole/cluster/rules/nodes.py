@@ -163,6 +163,7 @@ _WORDS: Final = {
     Subject.SQUID_COUNTERS: "squid's counters",
     Subject.LOG: "keepalived's log",
     Subject.CLOCK: "the clock",
+    Subject.OPERATION: "what haconsole keeps in /run/haconsole",
 }
 _VITAL: Final = frozenset({Subject.KERNEL, Subject.UNITS, Subject.SQUID_SOCKETS})
 """Without them a rule may miss trouble."""

@@ -15,7 +15,7 @@ from haconsole.cluster.forecast_changes import UnknownNameError
 from haconsole.model.readings import TrackedScript
 from haconsole.report.forecast import forecast_document
 from haconsole.report.forecast_table import forecast_table
-from tests.unit.cluster.builders import ONE, TWO, Play, healthy, instance, pair_daemon, spec
+from tests.unit.cluster.builders import ONE, TWO, Play, healthy, pair_daemon, spec
 from tests.unit.report.situations import SITUATIONS
 
 
@@ -92,7 +92,6 @@ def test_a_hostile_name_cannot_draw_on_the_terminal() -> None:
     play = healthy()
     names = (TrackedScript(name="\x1b[31m[bold]x", ok=True),)
     play.read(ONE, pair_daemon(ONE, tracked_scripts=names))
-    assert instance("proxy_ip1", None).tracked_scripts != names
     shown = drawn(play, f"{ONE}:squid", width=140)
     assert "\x1b" not in shown
     assert "[bold]x" in shown
@@ -114,3 +113,11 @@ def test_every_situation_can_be_told_and_nothing_unread_is_claimed(name: str) ->
         for vip in supposed_["vips"]:
             assert vip["holder_after"] not in unread
             assert (vip["held_by_nobody"] is None) == (vip["unknown"] is not None and vip["holder_after"] is None)
+
+
+def test_where_no_node_told_anything_nothing_is_known() -> None:
+    (nothing,) = supposed([Play(spec(vips=["192.168.2.101"])).picture()], [], None)
+    assert not nothing.known  # exit code 1
+    assert all(v.unknown for f in nothing.suppositions for v in f.vips if f.changes[0].word not in {ONE, TWO})
+    (something,) = supposed([healthy().picture()], [], None)
+    assert something.known

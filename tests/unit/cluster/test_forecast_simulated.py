@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from itertools import pairwise
 
@@ -153,4 +153,4 @@ def test_the_play_has_outages_at_all() -> None:
     wire.step(ONE, 10.0, life.stop(wire.nodes[ONE], 10.0))
     wire.run(20.0)
     assert abs(wire.outage(10.0) - 156 / 256) < 1e-6
-    assert replace(wire.nodes[TWO]).state is MASTER
+    assert wire.nodes[TWO].state is MASTER

@@ -154,7 +154,9 @@ def test_drained() -> None:
     play = moved_to_two(healthy()).read(ONE, drained_daemon())
     found = play.one("drained")
     assert found.summary == "proxy-serv01 is drained: the track file haconsole_drain holds -200"
-    assert found.remedy == "when the work is done, on proxy-serv01: echo 0 > /run/haconsole-drain"
+    assert found.remedy == (
+        "when the work is done: haconsole node undrain proxy-serv01 (or on proxy-serv01: echo 0 > /run/haconsole-drain)"
+    )
     assert play.one("vip-not-preferred").follows_from == found.key
     assert "no-redundancy" not in play.ids()
 
@@ -163,7 +165,7 @@ def test_the_path_of_the_track_file_comes_from_its_configuration() -> None:
     block = "track_file haconsole_drain {\n  file /run/other-drain\n  weight 1\n}\n"
     play = moved_to_two(healthy()).read(ONE, drained_daemon(), config(ONE, block + CONF.format(one=254, two=100)))
     remedy = play.one("drained").remedy
-    assert remedy is not None and remedy.endswith("echo 0 > /run/other-drain")
+    assert remedy is not None and remedy.endswith("echo 0 > /run/other-drain)")
 
 
 @pytest.mark.parametrize("value", [0, 10])

@@ -246,7 +246,8 @@ async def test_specs_are_complete_and_nothing_stays() -> None:
         assert [n.shown_address for n in spec.nodes] == ["192.168.2.251", "192.168.2.252", "192.168.2.253"]
         assert [str(v.address) for v in spec.vips] == ["192.168.2.101", "192.168.2.102", "192.168.2.103"]
         assert {v.preferred for v in spec.vips} == set(demo.sim.nodes)
-        assert set(spec.dial) == {(str(v.address), 3128) for v in spec.vips}
+        own = {n.shown_address for n in spec.nodes}
+        assert set(spec.dial) == {(a, 3128) for a in own | {str(v.address) for v in spec.vips}}
         assert (folder / "id_ed25519").stat().st_mode & 0o777 == 0o600
     assert not folder.exists()
     with pytest.raises(OSError):

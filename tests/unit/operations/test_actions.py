@@ -24,10 +24,10 @@ from tests.unit.cluster.builders import (
     daemon,
     healthy,
     instance,
-    pair_daemon,
     problem,
+    spec,
 )  # fmt: skip
-from tests.unit.operations.cases import FILE, action, best_drain, lossless
+from tests.unit.operations.cases import FILE, TRACK_FILE, action, best_drain, lossless
 
 CONTRACT = {
     "drain", "undrain", "keepalived-stop", "keepalived-start", "keepalived-restart", "keepalived-reload", "squid-stop",
@@ -181,8 +181,16 @@ def test_keepalived_1_is_never_said_to_be_lossless() -> None:
 
 
 def test_of_three_nodes_it_falls_below_the_lowest() -> None:
-    play = lossless()
+    play = healthy(spec(nodes=3))
+    files = (TrackedFile(name="haconsole_drain", value=0, weight=1),)
+    states = {
+        ONE: ((MASTER, 254), (BACKUP, 100)),
+        TWO: ((BACKUP, 100), (MASTER, 254)),
+        THREE: ((BACKUP, 50), (BACKUP, 50)),
+    }
+    for node, of in states.items():
+        read = (instance(f"proxy_ip{i}", s, p, tracked_files=files) for i, (s, p) in enumerate(of, 1))
+        play.read(node, daemon(*read), config(node, (TRACK_FILE + CONF).format(one=of[0][1], two=of[1][1])))
     picture = play.picture()
-    assert drain_of(picture, picture.node(TWO)).value == -155
-    assert THREE not in [n.name for n in picture.nodes]
-    assert pair_daemon(ONE).instances[0].priority == 255
+    assert drain_of(picture, picture.node(ONE)).value == -205
+    assert forecast(picture, best_drain(picture).changes).vip(V1).after == TWO

@@ -243,6 +243,16 @@ def test_some_guards_cannot_be_overridden(guard: str) -> None:
     assert guard in refused(play, Kind.KEEPALIVED_RELOAD, **more, overrides=reasons, outside_window="because")
 
 
+def test_where_keepalived_has_no_check_the_operator_answers_for_the_file() -> None:
+    none = ConfigTest(ok=None, why_unknown="1.3.5 has no -t")
+    reason = {"config-passes": "read by two people"}
+    assert refused(healthy(), Kind.KEEPALIVED_RELOAD, config_test=none) == {"config-passes"}
+    assert refused(healthy(), Kind.KEEPALIVED_RELOAD, config_test=none, overrides=reason) == set()
+    bad = ConfigTest(ok=False, messages=("missing '}'",))
+    assert refused(healthy(), Kind.KEEPALIVED_RELOAD, config_test=bad, overrides=reason) == {"config-passes"}
+    assert refused(healthy(), Kind.KEEPALIVED_RELOAD, config_test=None, overrides=reason) == {"config-passes"}
+
+
 def test_outside_the_window_goes_by_its_own_reason_only() -> None:
     assert refused(far(), overrides={"in-window": "urgent"}) == {"in-window"}
     assert refused(far(), outside_window="urgent") == set()
@@ -334,4 +344,5 @@ def test_every_guard_is_documented_with_its_override() -> None:
             word = {Override.WINDOW: "`--outside-window`", Override.PHRASE: "reason and the phrase"}.get(
                 guard.override, guard.override.value
             )
-            assert rows[guard.id].startswith("it only warns" if guard.warns else word), guard.id
+            wanted = "it only warns" if guard.warns else "never" if guard.id == "config-passes" else word
+            assert rows[guard.id].startswith(wanted), guard.id

@@ -1,0 +1,120 @@
+"""What operations left on nodes: a drain that is over its time, a lock nobody renews, a revert that could not
+bring everything back. TRIAGE R84, R85. What goes as planned is information, not trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from haconsole.cluster.picture import ClusterPicture, NodePicture
+from haconsole.model.findings import Evidence, Finding, Severity
+from haconsole.model.operation import DrainNote, NodeOperation
+from haconsole.parse.text import clean
+
+LATE_S: Final = 60.0
+"""A drain ends so soon after its time, if anybody is there to end it."""
+
+
+def rules(picture: ClusterPicture) -> Iterator[Finding]:
+    """All findings of this family."""
+    for node in picture.nodes:
+        if node.operation is not None:
+            yield from _noted_drain(picture, node, node.operation)
+            yield from _under_way(picture, node, node.operation)
+            yield from _incomplete(node, node.operation)
+
+
+def _evidence(node: NodePicture, text: str) -> tuple[Evidence, ...]:
+    return (Evidence(source=f"/run/haconsole on {node.name}", text=text, at=node.operation_at),)
+
+
+def _noted_drain(picture: ClusterPicture, node: NodePicture, told: NodeOperation) -> Iterator[Finding]:
+    """Somebody drained the node with haconsole.
+
+    Means: it is held back on purpose; late: it should have ended, and nobody ended it (R84).
+    """
+    note = told.drain
+    if note is None:
+        return
+    by_file = any(f.value is not None and f.value < 0 for i in node.instances or () for f in i.tracked_files)
+    until = _time(note.until)
+    late = until is not None and picture.at > until + LATE_S
+    if by_file and not late:
+        return  # `drained` tells it, note included
+    summary = f"{node.name} is drained by {note.by or 'somebody'}{why_drained(note)}"
+    found = Finding(
+        id="drain-noted",
+        severity=Severity.INFO,
+        node=node.name,
+        summary=clean(f"{summary}; it should have ended at {note.until}" if late else summary),
+        evidence=_evidence(
+            node, clean(f"drain note: by {note.by}, {note.method}, since {note.since}, until {note.until}")
+        ),
+        remedy=f"when the work is done: haconsole node undrain {node.name}",
+    )
+    yield replace(found, id="drain-overdue", severity=Severity.WARNING) if late else found
+
+
+def why_drained(note: DrainNote) -> str:
+    """`: kernel update, since ..., until ...`."""
+    words = [f": {note.reason}" if note.reason else "", f", since {note.since}" if note.since else ""]
+    return "".join([*words, f", until {note.until}" if note.until else ""])
+
+
+def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) -> Iterator[Finding]:
+    """A console works on the node, or did until it was gone.
+
+    Means: what happens there is somebody's doing; stale: its console does not renew the lock any more, so
+    the node heals itself at the deadline of the revert.
+    """
+    lock, left = told.lock, told.lock_left_s
+    if lock is None or left is None or node.operation_at is None:
+        return
+    left -= picture.at - node.operation_at
+    who = f"{lock.owner or 'somebody'} on {lock.host or 'another console'}"
+    what = f"{lock.name or 'an operation'} on {lock.node or '?'}"
+    found = Finding(
+        id="operation-under-way",
+        severity=Severity.INFO,
+        node=node.name,
+        summary=clean(f"{who} runs {what}: {node.name} is locked"),
+        evidence=_evidence(node, clean(f"lock of {lock.operation}, {left:.0f} s left")),
+    )
+    if left > 0:
+        yield found
+        return
+    yield replace(
+        found,
+        id="operation-left",
+        severity=Severity.WARNING,
+        summary=clean(f"{node.name} is still locked by {who} ({what}), whose console is gone"),
+        evidence=_evidence(node, clean(f"lock of {lock.operation}: nobody renews it")),
+        remedy=clean(
+            f"look at {node.name}; what restores service (start, link-up, undrain) takes the lock over, "
+            f"other actions with --break-lock {lock.operation}"
+        ),
+    )
+
+
+def _incomplete(node: NodePicture, told: NodeOperation) -> Iterator[Finding]:
+    """A node's own revert ran and could not bring everything back."""
+    if told.incomplete:
+        yield Finding(
+            id="revert-incomplete",
+            severity=Severity.WARNING,
+            node=node.name,
+            summary=f"the revert on {node.name} ran and could not bring everything back",
+            evidence=_evidence(node, clean(f"outcome of {told.saved or 'an operation'}: incomplete")),
+            remedy=f"on {node.name}: journalctl -t haconsole; ls /run/haconsole/operation",
+        )
+
+
+def _time(text: str | None) -> float | None:
+    """RFC 3339 -> seconds since the epoch; None: no time."""
+    try:
+        told = datetime.fromisoformat(text or "")
+        return None if told.tzinfo is None else told.timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None

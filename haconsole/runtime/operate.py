@@ -1,0 +1,345 @@
+"""From an operator's words to a guarded change that was carried out: what the command line and the TUI share.
+
+Looks, asks, plans; then carries out and writes the audit log. Nothing here decides: guards, plans and jobs
+are `operations`', carrying out is `executor`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Final
+
+from haconsole.catalogue.capture import interface_name
+from haconsole.cluster.picture import ClusterPicture, NodePicture
+from haconsole.io.audit_file import AuditError, AuditFile
+from haconsole.io.ports import Clock, Connector
+from haconsole.model.events import Phase
+from haconsole.model.operation import LockRequest, NodeOperation
+from haconsole.model.problems import ProblemError
+from haconsole.operations.actions import Action, Drain, Kind, Lasting, Method, drain_of
+from haconsole.operations.audit import Entry, What
+from haconsole.operations.guards import judge
+from haconsole.operations.guards_context import Asked, Guard
+from haconsole.operations.job import Result
+from haconsole.operations.jobs import Marks, job
+from haconsole.operations.plan import Plan, plan
+from haconsole.parse.text import clean
+from haconsole.runtime import asking
+from haconsole.runtime.desk import Desk, Ran
+from haconsole.runtime.executor import FIRST_S, Executor, Report, Told
+from haconsole.runtime.monitor import Monitor
+from haconsole.version import __version__
+
+READY_S: Final = 20.0
+"""So long the first look may take; what is not read by then is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What the operator said."""
+
+    kind: Kind
+    node: str
+    operator: str
+    host: str
+    interface: str | None = None
+    """`lan`, `public`, or a name."""
+    wanted_s: float | None = None
+    """`--revert-after`, or what is left until `until`."""
+    until: str | None = None
+    """RFC 3339: as it will be told."""
+    wait_idle_s: float | None = None
+    reason: str | None = None
+    ticket: str | None = None
+    outside_window: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    phrase: str | None = None
+    break_lock: str | None = None
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that is known before the question."""
+
+    words: Words
+    action: Action
+    asked: Asked
+    plan: Plan
+    operation: str
+
+
+class WordsError(ValueError):
+    """What was asked for cannot be; the text is for the operator."""
+
+
+def interface_of(node: NodePicture, word: str | None) -> str:
+    """`lan`, `public` or a name -> the interface. Raises: WordsError."""
+    if word is None:
+        raise WordsError("say which interface: --interface lan, public, or a name")
+    named = {"lan": node.spec.lan_interface, "public": node.spec.public_interface}.get(word, word)
+    if named is None:
+        raise WordsError(f"{node.name} has no public interface in the configuration")
+    try:
+        interface_name(named)
+    except ValueError as error:
+        raise WordsError(str(error)) from error
+    if named == "lo":
+        raise WordsError("lo is never taken down")
+    if node.kernel is not None and named not in node.kernel.links:
+        known = ", ".join(sorted(clean(n) for n in node.kernel.links if n != "lo"))
+        raise WordsError(f"{node.name} has no interface {named}; it has: {known}")
+    return named
+
+
+def carries_console(node: NodePicture, interface: str) -> bool:
+    """Does the console's own connection go over it: yes, unless its address is known to be elsewhere."""
+    try:
+        address = ip_address(node.spec.known_as)
+    except ValueError:
+        return True
+    where = (
+        {a.interface for a in node.kernel.addresses if a.address.ip == address} if node.kernel is not None else set()
+    )
+    return interface in where if where else True
+
+
+def action_of(words: Words, picture: ClusterPicture, found: NodeOperation | None) -> Action:
+    """The action that the words mean, as things stand. Raises: WordsError; KeyError: no such node."""
+    node = picture.node(words.node)
+    kind = words.kind
+    interface = interface_of(node, words.interface) if kind in {Kind.LINK_DOWN, Kind.LINK_UP} else None
+    if interface is None and words.interface is not None:
+        raise WordsError(f"{kind.value} has no interface")
+    drain: Drain | None = None
+    if kind is Kind.DRAIN:
+        drain = drain_of(picture, node)
+    elif kind is Kind.UNDRAIN:
+        drain = _drained_by(node, found)
+    return Action(
+        kind=kind, node=node.name, interface=interface, drain=drain, wanted_s=words.wanted_s,
+        own_path=kind is Kind.LINK_DOWN and interface is not None and carries_console(node, interface),
+        reason=words.reason, ticket=words.ticket,
+    )  # fmt: skip
+
+
+def _drained_by(node: NodePicture, found: NodeOperation | None) -> Drain:
+    """How it was drained: by its note, else by what is seen."""
+    note = found.drain if found is not None else None
+    stopped = node.keepalived is not None and not node.keepalived.active
+    method = Method.STOP if stopped else Method.TRACK_FILE
+    if note is not None and note.method in {m.value for m in Method}:
+        method = Method(note.method)
+    return Drain(method=method, value=None, cost="")
+
+
+class Operate:
+    """One operator at one cluster."""
+
+    def __init__(self, monitor: Monitor, connector: Connector, clock: Clock, audit: AuditFile) -> None:
+        self._monitor, self._connector, self._clock, self._audit = monitor, connector, clock, audit
+        self._prepared: Prepared | None = None
+        self.audit_trouble: str | None = None
+        """Why the audit log could not be written, once it could not."""
+
+    async def ready(self, limit_s: float = READY_S) -> None:
+        """Return when every node was read, or cannot be, or the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                while not self._looked():
+                    await self._monitor.changed()
+
+    def _looked(self) -> bool:
+        picture = self._monitor.picture()
+        for node in picture.nodes:
+            read = node.dump_at is not None or (node.keepalived is not None and not node.keepalived.active)
+            told = node.readable and read and None not in (node.config, node.squid, node.versions, node.kernel)
+            if not told and node.phase is not Phase.WAITING:
+                return False
+        return all(v.client is not None for v in picture.vips) and bool(picture.vips)
+
+    async def prepare(self, words: Words) -> Prepared:
+        """Look, ask the nodes, plan. Raises: WordsError, KeyError: no such node."""
+        picture = self._monitor.picture()
+        operation = f"{words.kind.value}-{secrets.token_hex(4)}"
+        desks = self._desks(lambda _: None)
+        try:
+            found: NodeOperation | None = None
+            with contextlib.suppress(ProblemError):
+                found = await desks[words.node].state(0.0)
+            action = action_of(words, picture, found)
+            asked = await self._ask(words, action, operation, desks)
+        finally:
+            for desk in desks.values():
+                await desk.close()
+        try:
+            made = plan(
+                self._monitor.picture(), action, asked, operation=operation, wait_idle_s=words.wait_idle_s,
+                hold_s=_hold_s(action),
+            )  # fmt: skip
+        except ValueError as error:
+            raise WordsError(str(error)) from error
+        return Prepared(words=words, action=action, asked=asked, plan=made, operation=operation)
+
+    async def carry_out(
+        self, prepared: Prepared, observe: Callable[[Told], None], started: Callable[[Executor], None]
+    ) -> Report:
+        """Do it. `started` gets the executor, which can be asked to stop. Never cancelled from here.
+
+        Raises: WordsError: no job can be made of it.
+        """
+        words, action = prepared.words, prepared.action
+        since = _stamp(self._clock.now())
+        marks = Marks(
+            operation=prepared.operation, operator=f"{words.operator}@{words.host}", since=since, until=words.until
+        )
+        try:
+            made = job(self._monitor.picture(), action, marks)
+        except ValueError as error:
+            raise WordsError(str(error)) from error
+        if words.wait_idle_s is not None:
+            made = replace(made, wait_idle_s=words.wait_idle_s)
+        if action.kind.disturbs:
+            try:
+                self._audit.check_writable()
+            except AuditError as error:
+                return Report(result=Result.REFUSED, text=f"nothing was changed: {error}")
+        desks = self._desks(lambda ran: self._ran(prepared, ran))
+
+        async def guards(states: Mapping[str, NodeOperation]) -> Sequence[Guard]:
+            asked = await self._ask(words, action, prepared.operation, desks)
+            asked = replace(asked, operations={**asked.operations, **states})
+            return judge(self._monitor.picture(), action, asked)
+
+        def told(step: Told) -> None:
+            if step.ended is not None:
+                self._write(prepared, What.STEP, text=f"{step.step}: {step.text}", result="ok" if step.ok else "not ok")
+            observe(step)
+
+        request = LockRequest(
+            operation=prepared.operation, owner=words.operator, host=words.host, name=action.kind.value,
+            node=action.node, started=since,
+        )  # fmt: skip
+        executor = Executor(
+            made, desks, eyes=self._monitor, guards=guards, clock=self._clock, request=request, observe=told,
+            facts=facts, instead_of=words.break_lock or "",
+        )  # fmt: skip
+        self._write(prepared, What.ASKED, text=action.text, before=dict(facts(self._monitor.picture())))
+        for guard in prepared.plan.guards:
+            if guard.overridden is not None:
+                self._write(prepared, What.OVERRIDDEN, text=f"{guard.id}: {guard.text}", reason=guard.overridden)
+        started(executor)
+        report = await executor.run()
+        what = What.REFUSED if report.result is Result.REFUSED else What.ENDED
+        self._write(
+            prepared,
+            what,
+            text=report.text,
+            result=report.result.value,
+            after=dict(report.after) if report.after else None,
+        )
+        return report
+
+    def refused(self, prepared: Prepared) -> None:
+        """A guard said no before the question: write it down."""
+        words = ", ".join(g.id for g in prepared.plan.refused)
+        self._write(prepared, What.REFUSED, text=f"{prepared.action.text}: {words}", result=Result.REFUSED.value)
+
+    # --- small things -----------------------------------------------------------------------------------
+
+    def _desks(self, record: Callable[[Ran], None]) -> dict[str, Desk]:
+        spec = self._monitor.spec
+        return {n.name: Desk(spec, n, self._connector, self._clock, record) for n in spec.nodes}
+
+    async def _ask(self, words: Words, action: Action, operation: str, desks: Mapping[str, Desk]) -> Asked:
+        asked = await asking.ask(
+            self._monitor.spec, self._monitor.picture(), self._monitor.state, action, desks, self._clock,
+            operator=words.operator, operation=operation, overrides=words.overrides, phrase=words.phrase,
+            outside_window=words.outside_window, read_only=words.read_only,
+        )  # fmt: skip
+        return replace(asked, instead_of=words.break_lock or _stale_one(asked, action))
+
+    def _ran(self, prepared: Prepared, ran: Ran) -> None:
+        self._write(
+            prepared, What.COMMAND, node=ran.node, text=ran.entry + (f": {ran.words}" if ran.words else ""),
+            command=list(ran.command), exit_status=ran.exit_status,
+        )  # fmt: skip
+
+    def _write(self, prepared: Prepared, what: What, **more: object) -> None:
+        """One entry. A log that fails in the middle stops nothing: what was changed has to be put back."""
+        words = prepared.words
+        fields: dict[str, object] = {
+            "time": _stamp(self._clock.now()), "what": what.value, "operation": prepared.operation,
+            "cluster": self._monitor.spec.name, "node": prepared.action.node, "action": prepared.action.kind.value,
+            "operator": f"{words.operator}@{words.host}", "from": _origin(), "version": __version__,
+            "reason": words.reason, "ticket": words.ticket,
+        }  # fmt: skip
+        try:
+            self._audit.append(Entry.model_validate({**fields, **more}))
+        except AuditError as error:
+            self.audit_trouble = str(error)
+
+
+def _hold_s(action: Action) -> float | None:
+    """How long the console holds it before it has the node put it back; None: it is not held."""
+    limit = action.deadline
+    if limit is None or action.kind is Kind.DRAIN or action.lasting is not Lasting.HELD:
+        return None
+    return max(1.0, min(limit.wanted_s, limit.seconds - FIRST_S))
+
+
+def _stale_one(asked: Asked, action: Action) -> str | None:
+    """What restores service does not wait for a dead console's lock on the touched node."""
+    if action.kind.disturbs:
+        return None
+    found = asked.operations.get(action.node)
+    left = found.lock_left_s if found is not None else None
+    return (
+        found.lock.operation
+        if found is not None and found.lock is not None and left is not None and left <= 0
+        else None
+    )
+
+
+def facts(picture: ClusterPicture) -> Mapping[str, object]:
+    """What `before` and `after` of an action hold: VIPs and, of each node that is read, units, states, addresses."""
+    return {
+        "vips": {
+            str(v.address): {
+                "holders": None if v.holders is None else list(v.holders),
+                "client": None if v.client is None else v.client.result.ok,
+            }
+            for v in picture.vips
+        },
+        "nodes": {n.name: _node_facts(n) for n in picture.nodes},
+    }
+
+
+def _node_facts(node: NodePicture) -> dict[str, object] | None:
+    if not node.readable:
+        return None
+    return {
+        "keepalived": None if node.keepalived is None else node.keepalived.active,
+        "squid": None if node.squid_unit is None else node.squid_unit.active,
+        "instances": {clean(i.name): None if i.state is None else i.state.value for i in node.instances or ()},
+        "addresses": None
+        if node.kernel is None
+        else sorted(f"{clean(a.interface)} {a.address}" for a in node.kernel.addresses if a.interface != "lo"),
+    }
+
+
+def _stamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _origin() -> str | None:
+    """Where this terminal comes from, by sshd's word."""
+    words = os.environ.get("SSH_CONNECTION", "").split()
+    return clean(words[0]) if words else None
