@@ -81,8 +81,8 @@ async def ask(  # noqa: PLR0917 - where to look, at what, and through which door
     """Everything that the guards of `action` want to know.
 
     Of an action that restores service only the touched node is asked: it waits for nobody else.
-    desks: by node; of a node without one nothing is known. probe: None: as production makes them. Takes `NODE_S` seconds at most and a
-    moment. Raises: KeyError: no such node.
+    desks: by node; of a node without one nothing is known. probe: None: as production makes them.
+    Takes `NODE_S` seconds at most and a moment. Raises: KeyError: no such node.
     """
     touched = picture.node(action.node)
     nodes = picture.nodes if action.kind.disturbs else (touched,)
@@ -301,7 +301,7 @@ class _Node:
         if decode(user.stdout).strip() == "0":
             self._may(wanted, Answer(ok=True, text="the login is root"))
             return
-        if not self.node.spec.ssh.sudo:
+        if not self.desk.node.ssh.sudo:
             text = "the login is not root, and sudo is not configured for this node"
             self._may([s for s in wanted if s.root is Root.NEEDED], Answer(ok=False, text=text))
             self._may([s for s in wanted if s.root is not Root.NEEDED], Answer(ok=True, text="needs no root"))

@@ -42,6 +42,9 @@ LATE_S: Final = 20.0
 """After the node's own deadline, until it must be seen to have put back."""
 
 
+_GONE: Final = "the lock on the node is gone: another console took over, or the node rebooted"
+
+
 class Eyes(Protocol):
     """What the live monitor shows."""
 
@@ -121,16 +124,17 @@ class Executor:
         observe: Callable[[Told], None],
         facts: Callable[[ClusterPicture], Mapping[str, object]],
         instead_of: str = "",
+        count: Callable[[], Awaitable[int | None]] | None = None,
     ) -> None:
         """desks: every node of the cluster. facts: what `before` and `after` hold. instead_of: the operation
-        whose lock is broken, by name."""
+        whose lock is broken, by name. count: connections open on the node's VIPs; None: not known."""
         self.stop = asyncio.Event()
         """Ask to end: nothing new is begun, what was changed is put back."""
         self.hold_over = asyncio.Event()
         """The hold may end now."""
         self._job, self._desks, self._eyes, self._guards, self._clock = job, desks, eyes, guards, clock
         self._request, self._observe, self._facts = request, observe, facts
-        self._instead_of = instead_of
+        self._instead_of, self._count = instead_of, count
         self._desk = desks[job.node]
         self._desk.about(job.interface)
         self._slot = Slot.A
@@ -168,24 +172,36 @@ class Executor:
         try:
             states = await self._lock()
             await self._guard(states)
+            if job.wait_idle_s is not None and self._count is not None:
+                await self._wait_idle(job.wait_idle_s, self._count)
+                await self._guard(states)
             if job.revert is not None:
                 await self._arm(job.revert, states[job.node])
         except (_RefusedError, ProblemError) as error:
             return await self._untouched(error)
         try:
             await self._change()
+        except _RefusedError as error:
+            return await self._untouched(error)
+        except (_PutBackError, ProblemError) as error:
+            return await self._undone(error)
+        try:
             for check in job.expect:
                 await self._verify(check)
             if job.ending is Ending.HOLD:
                 await self._hold()
         except (_PutBackError, ProblemError) as error:
-            if job.disturbs:
-                return await self._put_back(str(error))
-            result = Result.FAILED if isinstance(error, _PutBackError) else Result.UNVERIFIED
-            return await self._leave(Report(result=result, text=str(error), look_at=self._places()))
+            return await self._undone(error)
         if job.ending is Ending.HOLD:
             return await self._put_back(None)
         return await self._keep()
+
+    async def _undone(self, error: Exception) -> Report:
+        """It did not go as it should: put back what disturbs; of what restores service say so."""
+        if self._job.disturbs:
+            return await self._put_back(str(error))
+        result = Result.FAILED if isinstance(error, _PutBackError) else Result.UNVERIFIED
+        return await self._leave(Report(result=result, text=str(error), look_at=self._places()))
 
     # --- before anything is changed ----------------------------------------------------------------
 
@@ -223,6 +239,22 @@ class Executor:
             if self.stop.is_set():
                 raise _RefusedError("stopped before anything was touched")
             step(f"all {len(self._judged)} guards hold")
+
+    async def _wait_idle(self, limit_s: float, count: Callable[[], Awaitable[int | None]]) -> None:
+        """Until no connection is open on the node's VIPs, or the time is over."""
+        began = self._clock.now()
+        with self._step("wait-idle", f"wait for open connections to end, {limit_s:.0f} s at most") as step:
+            while True:
+                open_now = await count()
+                words = "how many is not known" if open_now is None else f"{open_now} open"
+                left = began + limit_s - self._clock.now()
+                if self.stop.is_set():
+                    raise _RefusedError("stopped before anything was touched")
+                if open_now == 0 or left <= 0:
+                    step(f"connections on the node's VIPs: {words}")
+                    return
+                self._tell("wait-idle", f"{words}, {left:.0f} s more at most", began)
+                await self._something(min(2.0, left))
 
     async def _arm(self, revert: Revert, state: NodeOperation) -> None:
         job, desk = self._job, self._desk
@@ -301,7 +333,7 @@ class Executor:
                     step(f"no answer ({error}): whether it was made is seen next")
                     continue
                 if job.disturbs and output.status == change.NOT_ARMED:
-                    raise _PutBackError(f"{job.node} refused: no revert of this kind is armed there")
+                    raise _RefusedError(f"{job.node} refused: no revert of this kind is armed there")
                 if output.status != 0:
                     raise _PutBackError(f"{entry.spec.id} ended with {output.status}: {output.stderr[:300]}")
             if not unknown:
@@ -319,7 +351,7 @@ class Executor:
                 if self.stop.is_set():
                     raise _PutBackError("stopped by the operator")
                 if self._gone.is_set():
-                    raise _PutBackError("another console took over")
+                    raise _PutBackError(_GONE)
                 if self._clock.now() > until:
                     words = [
                         f"{text}: {'not so' if held is False else 'not known'}" for text, held in judged if not held
@@ -335,7 +367,7 @@ class Executor:
                 if self.stop.is_set():
                     raise _PutBackError("stopped by the operator")
                 if self._gone.is_set():
-                    raise _PutBackError("another console took over")
+                    raise _PutBackError(_GONE)
                 for vip in self._eyes.picture().vips:
                     if (
                         vip.address in job.watched

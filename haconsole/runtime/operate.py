@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Final
 
+from haconsole.catalogue.ask import connections
 from haconsole.catalogue.capture import interface_name
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.io.audit_file import AuditError, AuditFile
@@ -30,7 +31,9 @@ from haconsole.operations.guards_context import Asked, Guard
 from haconsole.operations.job import Result
 from haconsole.operations.jobs import Marks, job
 from haconsole.operations.plan import Plan, plan
-from haconsole.parse.text import clean
+from haconsole.parse.ask import parse_connections
+from haconsole.parse.errors import ParseError
+from haconsole.parse.text import clean, decode
 from haconsole.runtime import asking
 from haconsole.runtime.desk import Desk, Ran
 from haconsole.runtime.executor import FIRST_S, Executor, Report, Told
@@ -229,7 +232,7 @@ class Operate:
         )  # fmt: skip
         executor = Executor(
             made, desks, eyes=self._monitor, guards=guards, clock=self._clock, request=request, observe=told,
-            facts=facts, instead_of=words.break_lock or "",
+            facts=facts, instead_of=words.break_lock or "", count=lambda: self._open_connections(desks[action.node]),
         )  # fmt: skip
         self._write(prepared, What.ASKED, text=action.text, before=dict(facts(self._monitor.picture())))
         for guard in prepared.plan.guards:
@@ -251,6 +254,17 @@ class Operate:
         """A guard said no before the question: write it down."""
         words = ", ".join(g.id for g in prepared.plan.refused)
         self._write(prepared, What.REFUSED, text=f"{prepared.action.text}: {words}", result=Result.REFUSED.value)
+
+    async def _open_connections(self, desk: Desk) -> int | None:
+        """On the VIPs that the node holds."""
+        port = self._monitor.spec.squid_port
+        try:
+            output = await desk.ask(connections(port))
+            counted = parse_connections(decode(output.stdout), port)
+        except (ProblemError, ParseError):
+            return None
+        held = [v.address for v in self._monitor.picture().vips if desk.node.name in (v.holders or ())]
+        return sum(counted.get(address, 0) for address in held) if output.status == 0 else None
 
     # --- small things -----------------------------------------------------------------------------------
 
