@@ -207,6 +207,16 @@ DISARM = _entry(
 CLEAR = _entry("operation.clear", text.CLEAR, "Remove what was saved, once nothing is armed.")
 NOTE = _entry("operation.note", text.NOTE, "Write or remove the drain note: who, why, until when.")
 
+SAY = CommandSpec(
+    id="operation.say",
+    verb=Verb.FEED,
+    argv=("{data}", "logger", "-t", "haconsole"),
+    subject=Subject.OPERATION,
+    danger=Danger.KEEPS,
+    timeout_s=3,
+    doc="A line in the node's journal: who does what here, and the hash of the audit log's entry.",
+)
+
 
 def _now(slot: Slot) -> CommandSpec:
     return CommandSpec(
@@ -225,7 +235,7 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = {
     c.id: c
     for c in (
         STATE, TIMERS, LOCK, SAVE, SAVE_LINK, ARM_LINK, ARM_SQUID, ARM_KEEPALIVED, ARM_DRAIN, ARM_DRAIN_STOP, DISARM,
-        CLEAR, NOTE, *REVERT_NOW.values(),
+        CLEAR, NOTE, SAY, *REVERT_NOW.values(),
     )
 }  # fmt: skip
 """By id."""

@@ -149,6 +149,7 @@ class Operations:
         put(operation.DISARM, self._disarming)
         put(operation.CLEAR, self._clearing)
         put(operation.NOTE, self._noting)
+        put(operation.SAY, self._saying)
         for slot, spec in operation.REVERT_NOW.items():
             put(spec, partial(self._now, slot.value))
         put(change.DRAIN_ON, self._drain_on)
@@ -313,6 +314,10 @@ class Operations:
             return self._tell("reverting")
         self._saved = None
         return self._tell("done")
+
+    def _saying(self, lines: Sequence[str]) -> Done:
+        self._host.log(lines[0])
+        return Done()
 
     def _noting(self, words: Sequence[str]) -> Done:
         mine, verb, note = (*words, "", "")[:3]

@@ -340,20 +340,23 @@ class Executor:
                 step("done")
 
     async def _verify(self, check: Check) -> None:
-        until = self._clock.now() + check.within_s
+        since = self._clock.now()
+        until = since + check.within_s
         with self._step(check.name, "; ".join(e.text for e in check.expectations)) as step:
             while True:
                 self._eyes.read_anew()
                 picture = self._eyes.picture()
                 judged = [(e.text, e.holds(picture)) for e in check.expectations]
-                if all(held for _, held in judged):
+                old = _older_than(picture, since, self._job)
+                if not old and all(held for _, held in judged):
                     break
                 if self.stop.is_set():
                     raise _PutBackError("stopped by the operator")
                 if self._gone.is_set():
                     raise _PutBackError(_GONE)
                 if self._clock.now() > until:
-                    words = [
+                    words = [f"{what}: not read since" for what in old]
+                    words += [
                         f"{text}: {'not so' if held is False else 'not known'}" for text, held in judged if not held
                     ]
                     raise _PutBackError(f"not seen within {check.within_s:.0f} s: {'; '.join(words)}")
@@ -563,6 +566,17 @@ def _read_since(picture: ClusterPicture, name: str, since: float) -> bool:
     node = picture.node(name)
     times = (node.kernel_at, node.units_at, node.dump_at)
     return node.readable and all(t is not None and t >= since for t in times)
+
+
+def _older_than(picture: ClusterPicture, since: float, job: Job) -> list[str]:
+    """What must be newer before anything is believed to have been verified: what was seen before proves nothing."""
+    found = []
+    for node in picture.nodes:
+        times = (node.kernel_at, node.units_at)
+        if node.readable and not all(t is not None and t >= since for t in times):
+            found.append(node.name)
+    clients = [v for v in picture.vips if v.address in job.watched]
+    return found + [f"clients of {v.address}" for v in clients if v.client is None or v.client.at < since]
 
 
 def _down_for(failed_since: float | None, now: float) -> float:

@@ -18,6 +18,7 @@ from typing import Final
 
 from haconsole.catalogue.ask import connections
 from haconsole.catalogue.capture import interface_name
+from haconsole.catalogue.operation import SAY
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.io.audit_file import AuditError, AuditFile
 from haconsole.io.ports import Clock, Connector
@@ -40,6 +41,7 @@ from haconsole.runtime.executor import FIRST_S, Executor, Report, Told
 from haconsole.runtime.monitor import Monitor
 from haconsole.version import __version__
 
+SAY_S: Final = 5.0
 READY_S: Final = 20.0
 """So long the first look may take; what is not read by then is not known."""
 
@@ -234,21 +236,33 @@ class Operate:
             made, desks, eyes=self._monitor, guards=guards, clock=self._clock, request=request, observe=told,
             facts=facts, instead_of=words.break_lock or "", count=lambda: self._open_connections(desks[action.node]),
         )  # fmt: skip
-        self._write(prepared, What.ASKED, text=action.text, before=dict(facts(self._monitor.picture())))
+        asked = self._write(prepared, What.ASKED, text=action.text, before=dict(facts(self._monitor.picture())))
         for guard in prepared.plan.guards:
             if guard.overridden is not None:
                 self._write(prepared, What.OVERRIDDEN, text=f"{guard.id}: {guard.text}", reason=guard.overridden)
         started(executor)
+        await self._say(prepared, desks[action.node], "begins", asked)
         report = await executor.run()
         what = What.REFUSED if report.result is Result.REFUSED else What.ENDED
-        self._write(
+        ended = self._write(
             prepared,
             what,
             text=report.text,
             result=report.result.value,
             after=dict(report.after) if report.after else None,
         )
+        await self._say(prepared, desks[action.node], report.result.value, ended)
+        await desks[action.node].close()
         return report
+
+    async def _say(self, prepared: Prepared, desk: Desk, what: str, entry: str | None) -> None:
+        """A line in the node's journal, which also anchors the audit log. Where it cannot be written nothing waits."""
+        words = prepared.words
+        known = "" if entry is None else f", audit {entry[:16]}"
+        text = f"{prepared.operation}: {prepared.action.text} by {words.operator}@{words.host}: {what}{known}"
+        with contextlib.suppress(ProblemError, TimeoutError):
+            async with asyncio.timeout(SAY_S):
+                await desk.ask(SAY, clean(text))
 
     def refused(self, prepared: Prepared) -> None:
         """A guard said no before the question: write it down."""
@@ -286,8 +300,8 @@ class Operate:
             command=list(ran.command), exit_status=ran.exit_status,
         )  # fmt: skip
 
-    def _write(self, prepared: Prepared, what: What, **more: object) -> None:
-        """One entry. A log that fails in the middle stops nothing: what was changed has to be put back."""
+    def _write(self, prepared: Prepared, what: What, **more: object) -> str | None:
+        """One entry; its hash. A log that fails in the middle stops nothing: what was changed has to be put back."""
         words = prepared.words
         fields: dict[str, object] = {
             "time": _stamp(self._clock.now()), "what": what.value, "operation": prepared.operation,
@@ -296,9 +310,10 @@ class Operate:
             "reason": words.reason, "ticket": words.ticket,
         }  # fmt: skip
         try:
-            self._audit.append(Entry.model_validate({**fields, **more}))
+            return self._audit.append(Entry.model_validate({**fields, **more}))
         except AuditError as error:
             self.audit_trouble = str(error)
+            return None
 
 
 def _hold_s(action: Action) -> float | None:

@@ -25,6 +25,7 @@ from haconsole.runtime.monitor import Monitor, run_all
 from tests.lab import operating
 from tests.lab.harness import Lab, faults
 from tests.lab.harness.configurations import KEEPALIVED_CONF, SQUID, SUDOERS
+from tests.lab.quiet import forget_the_past
 from tests.support.wait import until
 
 pytestmark = pytest.mark.usefixtures("in_operator_namespace")
@@ -105,6 +106,7 @@ def well(found: Mapping[str, Guard]) -> bool:
 
 
 async def test_of_a_healthy_pair_everything_is_known_and_nothing_refuses(healthy_lab: Lab, tmp_path: Path) -> None:
+    forget_the_past(healthy_lab)
     async with console(healthy_lab, tmp_path) as desk:
         with socket.create_connection((str(VIP1), 3128)) as client:
             for action in (
@@ -132,6 +134,7 @@ async def test_of_a_healthy_pair_everything_is_known_and_nothing_refuses(healthy
 
 
 async def test_by_the_track_file_too(healthy_lab: Lab, tmp_path: Path) -> None:
+    forget_the_past(healthy_lab)
     with faults.lossless(healthy_lab):
         async with console(healthy_lab, tmp_path) as desk:
             found = await desk.judge_until(desk.action(Kind.DRAIN), well)
@@ -205,6 +208,35 @@ async def test_the_guard_whose_matter_it_is_refuses(healthy_lab: Lab, tmp_path: 
             found = await desk.judge_until(desk.action(kind, interface), lambda g: g[guard].ok is not True)
             print(f"{name}: {found[guard].ok} {found[guard].evidence}")
             assert not found[guard].passes
+
+
+async def test_changes_of_master_that_nothing_explains_are_counted(healthy_lab: Lab, tmp_path: Path) -> None:
+    forget_the_past(healthy_lab)
+    two = healthy_lab.nodes[TWO]
+    action = Action(kind=Kind.SQUID_STOP, node=ONE)
+    try:
+        async with console(healthy_lab, tmp_path) as desk:
+            assert (await desk.judge(action))["not-flapping"].ok is True
+            found: dict[str, Guard] = {}
+            for _ in range(10):  # those within ten seconds of keepalived's start are explained by it
+                with faults.vrrp_dropped(healthy_lab, two):  # deaf, it takes what the other has
+                    await until(lambda: healthy_lab.holders(str(VIP1)) == [ONE, TWO], 20)
+                await until(lambda: healthy_lab.holders(str(VIP1)) == [ONE], 20)
+                found = await desk.judge(action)
+                if found["not-flapping"].ok is False:
+                    break
+            assert found["not-flapping"].ok is False
+            assert found["not-flapping"].evidence == "192.168.2.101: 4 changes"
+            for _ in range(2):
+                with faults.link_down(two, "eth1"):
+                    await until(lambda: healthy_lab.holders(str(VIP2)) == [ONE], 20)
+                await until(lambda: healthy_lab.holders(str(VIP2)) == [TWO], 20)
+            asked = await desk.ask(action)
+            assert asked.master_changes is not None
+            moved = [c.explained for c in asked.master_changes if c.vip == VIP2 and c.at > asked.now - 60]
+            assert len(moved) >= 4 and all(moved), asked.master_changes
+    finally:
+        forget_the_past(healthy_lab)
 
 
 async def test_a_node_that_hangs_holds_up_nobody_and_is_not_known(healthy_lab: Lab, tmp_path: Path) -> None:

@@ -194,6 +194,8 @@ class FakeDesk:
 
 
 class FakeEyes:
+    """All that it sees is new."""
+
     def picture(self) -> ClusterPicture:
         node = replace(PICTURE.nodes[0], kernel_at=9e9, units_at=9e9, dump_at=9e9)
         return replace(PICTURE, nodes=(node, replace(node, spec=PICTURE.nodes[1].spec)))
@@ -321,6 +323,20 @@ async def test_what_does_not_do_what_was_expected_is_put_back() -> None:
     report = await done(executor(world, held(world)).run())
     assert report.result is Result.REVERTED
     assert "it is stopped: not so" in report.text
+    assert world.reverted == 1
+
+
+async def test_what_was_seen_before_the_change_verifies_nothing() -> None:
+    world = World()
+    run = executor(world, held(world))
+    old = replace(FakeEyes().picture(), nodes=tuple(replace(n, kernel_at=1.0) for n in FakeEyes().picture().nodes))
+    eyes = FakeEyes()
+    seen = iter([True])  # the guards' look is new, all later ones are not
+    eyes.picture = lambda: FakeEyes().picture() if "squid.stop" not in world.calls or next(seen, False) else old  # type: ignore[method-assign]
+    run._eyes = eyes
+    report = await done(run.run())
+    assert report.result is Result.UNVERIFIED
+    assert "not read since" in report.text
     assert world.reverted == 1
 
 
