@@ -310,6 +310,26 @@ async def test_sshd_stops_answering(place: tuple[Path, Path, Path]) -> None:
         assert "no answer for 0.6 s" in (await connection.wait_lost()).summary
 
 
+async def test_a_session_that_the_end_took_away_while_it_started_is_a_lost_link(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """asyncssh 2.24 has an AttributeError for it; of one that has another reason nothing is made."""
+    _, connection = node
+
+    async def stumbles(*_: object, **__: object) -> None:
+        if ends:
+            connection.abort()
+        raise AttributeError("'NoneType' object has no attribute 'session_started'")
+
+    monkeypatch.setattr(connection._connection, "create_session", stumbles)
+    ends = False
+    with pytest.raises(AttributeError):
+        await connection.run("true", limit=1, timeout_s=DEADLINE_S)
+    ends = True
+    problem = await problem_of(connection.run("true", limit=1, timeout_s=DEADLINE_S))
+    assert problem.kind is ProblemKind.LINK_LOST
+
+
 async def test_we_abort(node: Node) -> None:
     sshd, connection = node
     await echo(connection)

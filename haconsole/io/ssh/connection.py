@@ -26,6 +26,9 @@ _STOP_S: Final = 2.0
 _WINDOW: Final = 2 * 1024 * 1024
 _STREAM_WINDOW: Final = 256 * 1024
 
+_END_S: Final = 0.2
+"""The end of a connection is told to all within this."""
+
 
 class SshConnection:
     """Implements `io.ports.Connection`."""
@@ -145,6 +148,14 @@ class SshConnection:
                 if wait_s is None or session.ending or not refused:
                     raise
                 await asyncio.sleep(wait_s)
+            except AttributeError as error:
+                # asyncssh stumbles over a session that the connection's end took away while it was started.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_END_S):
+                        await self._client.lost.wait()
+                if not self._gone(""):
+                    raise
+                raise OSError("the connection ended while a session was started") from error
             else:
                 return
 
