@@ -25,10 +25,11 @@ def not_read_only(case: Case) -> Guard:
 
 
 def rights_present(case: Case) -> Guard:
-    """The login may run the change, what takes it back and what arms it."""
+    """The login may run the change, what takes it back, what arms it, and whatever else was asked about."""
     action = case.action
     wanted = [i for i in (action.change_id, action.arm_id, action.back_id) if i is not None]
     answers = {i: case.asked.rights.get((action.node, i)) for i in dict.fromkeys(wanted)}
+    answers |= {i if n == action.node else f"{i} on {n}": a for (n, i), a in case.asked.rights.items()}
     told = [f"{i}: {'not asked' if a is None else a.text}" for i, a in answers.items() if a is None or a.ok is not True]
     return Guard(
         id="rights-present",

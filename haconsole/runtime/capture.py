@@ -28,6 +28,7 @@ from haconsole.parse.text import clean, decode
 from haconsole.runtime.capture_channel import CaptureChannel, beat
 from haconsole.runtime.capture_why import Attempt, cannot_start, ended
 from haconsole.runtime.heard import Intake, Sieve, Sink
+from haconsole.runtime.tasks import apart
 from haconsole.wire import pcap
 
 RETRY_S: Final = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -83,7 +84,7 @@ class NodeCapture:
                 await self._wait(error.problem)
                 continue
             try:
-                await self.follow(connection)
+                await apart(self.follow(connection))
             except ProblemError as error:
                 await self._wait(error.problem)
             finally:
@@ -96,7 +97,7 @@ class NodeCapture:
         """
         while not self._over.is_set():
             try:
-                problem = await self._once(connection)
+                problem = await apart(self._once(connection))
             except ProblemError as error:
                 if error.problem.kind is ProblemKind.LINK_LOST:
                     raise

@@ -21,6 +21,7 @@ from haconsole.model.readings import LogFactKind, Rights
 from haconsole.model.spec import ClusterSpec, NodeSpec
 from haconsole.runtime.collector import READ_ANEW, Collector, Source, first_problem, unforeseen
 from haconsole.runtime.reader import Group, NodeReader
+from haconsole.runtime.tasks import apart
 from haconsole.runtime.wire_watch import WireWatch
 
 BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
@@ -94,7 +95,7 @@ class NodeSession:
             self._phase(Phase.CONNECTING)
             started = self._clock.now()
             try:
-                await self._connect_and_serve()
+                await apart(self._connect_and_serve())
             except Exception as error:  # noqa: BLE001 - a node must not be able to end the screen
                 problem = error.problem if isinstance(error, ProblemError) else unforeseen(self._node.name, error)
                 # A link that held for a while was a good one: start the backoff anew.

@@ -111,6 +111,28 @@ async def test_a_lost_link_is_said_and_made_anew(
     assert waiting.problem is not None and waiting.problem.summary == "n1: gone"
 
 
+async def test_a_link_that_dies_in_the_moment_of_the_end_does_not_make_it_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A task group raises its child's failure instead of the cancellation that came with it (Python 3.11)."""
+    monkeypatch.setattr(session, "BACKOFF_S", (0.01,))
+    connections: list[FakeConnection] = []
+
+    def make(node: NodeSpec) -> FakeConnection:
+        connections.append(FakeConnection(answers))
+        return connections[-1]
+
+    watched = Watched(FakeConnector(make))
+    task = asyncio.ensure_future(watched.session.run())
+    await until(lambda: watched.read(KernelReading))
+    connections[0].lost.set_result(Problem(kind=ProblemKind.LINK_LOST, summary="n1: gone"))
+    await asyncio.sleep(0)  # the watcher of the link has failed, its group does not know yet
+    task.cancel()
+    await asyncio.wait({task}, timeout=5.0)
+    assert task.cancelled(), "it ended, and made no new connection"
+    assert len(connections) == 1
+
+
 @pytest.mark.parametrize(
     ("kind", "shortest"), [(ProblemKind.HOST_KEY_UNKNOWN, session.PERMANENT_S * 0.75), (ProblemKind.UNREACHABLE, 0.0)]
 )
