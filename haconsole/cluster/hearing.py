@@ -7,6 +7,7 @@ in which it spoke: the lanes of the Adverts screen.
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ PACKETS_KEPT: Final = 5_000
 TAKEOVERS_KEPT: Final = 200
 SAME_TAKEOVER_S: Final = 2.0
 """Two places that hear the same take-over say so within this."""
+LANES_WORKED_OUT: Final = 512
+"""Strangers worked out for one look at all lanes, shared out evenly; our own nodes always are."""
+LANE_LEAST: Final = 2
+"""Strangers worked out in each lane at least: a master and one who contests it."""
 USUAL_BACKUP: Final = 100
 """keepalived's default priority: the backup's where nothing is known of it."""
 
@@ -77,6 +82,8 @@ class Lane:
     """Present and past senders within the window, our nodes in their order, then strangers by address."""
     takeovers: tuple[Takeover, ...]
     adverts: int
+    left_out: int = 0
+    """Strangers within the window that were counted and not worked out: there were too many."""
 
 
 @dataclass(slots=True)
@@ -146,14 +153,19 @@ class Hearing:
         return first, list(islice(self._recent, len(self._recent) - (self.total - first), None))
 
     def lanes(self, now: float, window_s: float, names: Mapping[IpAddress, str]) -> tuple[Lane, ...]:
-        """Every virtual router heard within the window, by VRID. `names`: address -> node of ours."""
+        """Every virtual router heard within the window, by VRID. `names`: address -> node of ours.
+
+        Of a flood of strangers only some are worked out (`Lane.left_out`): the one that would be master, then the
+        latest heard. So the cost is bounded, whatever was heard.
+        """
         keys = sorted({key for place in self.places.values() for key in place.tracker.routers})
         order = {node: index for index, node in enumerate(dict.fromkeys(names.values()))}
-        lanes = (self._lane(key, now, now - window_s, names, order) for key in keys)
+        most = max(LANE_LEAST, LANES_WORKED_OUT // max(1, len(keys)))
+        lanes = (self._lane(key, now, now - window_s, names, order, most=most) for key in keys)
         return tuple(lane for lane in lanes if lane is not None)
 
     def _lane(
-        self, key: Key, now: float, start: float, names: Mapping[IpAddress, str], order: Mapping[str, int]
+        self, key: Key, now: float, start: float, names: Mapping[IpAddress, str], order: Mapping[str, int], *, most: int
     ) -> Lane | None:
         heard: dict[IpAddress, dict[str, Sender]] = {}
         for place in self.places.values():
@@ -163,21 +175,25 @@ class Hearing:
                     heard.setdefault(sender.source, {})[place.name] = sender
         if not heard:
             return None
-        priorities = {s: max(by.values(), key=lambda x: x.last_at).last.priority for s, by in heard.items()}
+        latest = {
+            s: max(by.values(), key=_last_at) if len(by) > 1 else next(iter(by.values())) for s, by in heard.items()
+        }
+        first, second = _two_best(latest)
+        chosen = _chosen(latest, now, names, most)
         lanes = [
             _sender_lane(
                 source,
-                by,
+                heard[source],
                 now,
                 start,
                 node=names.get(source),
-                backup=max((p for s, p in priorities.items() if s != source), default=0) or USUAL_BACKUP,
+                backup=(second if latest[source].last.priority == first else first) or USUAL_BACKUP,
             )
-            for source, by in heard.items()
+            for source in chosen
         ]
         lanes.sort(key=lambda s: (order.get(s.node or "", len(order)), s.source.version, int(s.source)))
         best = max(
-            (s for s in lanes if s.priority > 0 and now - s.last_at <= 3 * s.interval_s + 0.5),
+            (s for s in lanes if s.priority > 0 and _recent(s, now)),
             key=lambda s: (s.priority, int(s.source)),
             default=None,
         )
@@ -188,12 +204,44 @@ class Hearing:
             senders=tuple(lanes),
             takeovers=tuple(t.takeover for t in self._takeovers if t.takeover.key == key and t.takeover.at >= start),
             adverts=max(p.tracker.routers[key].adverts for p in self.places.values() if key in p.tracker.routers),
+            left_out=len(heard) - len(chosen),
         )
 
     def _master_since(self, key: Key, best: SenderLane) -> float | None:
         routers = (p.tracker.routers.get(key) for p in self.places.values())
         times = [r.master_since for r in routers if r is not None and r.master == best.source and r.master_since]
         return min(times) if times else (best.spans[-1][0] if best.spans else None)
+
+
+def _last_at(sender: Sender) -> float:
+    return sender.last_at
+
+
+def _recent(sender: Sender | SenderLane, now: float) -> bool:
+    return now - sender.last_at <= 3 * sender.interval_s + 0.5
+
+
+def _two_best(latest: Mapping[IpAddress, Sender]) -> tuple[int, int]:
+    """The two highest priorities, equal ones counted each; 0 where there is none."""
+    first, second, *_ = *heapq.nlargest(2, (s.last.priority for s in latest.values())), 0, 0
+    return first, second
+
+
+def _chosen(
+    latest: Mapping[IpAddress, Sender], now: float, names: Mapping[IpAddress, str], most: int
+) -> list[IpAddress]:
+    """The senders to work out: all of ours, and `most` strangers."""
+    ours = [s for s in latest if s in names]
+    strangers = [s for s in latest if s not in names]
+    if len(strangers) <= most:
+        return ours + strangers
+    master = max(
+        strangers, key=lambda s: (latest[s].last.priority if _recent(latest[s], now) else 0, int(s)), default=None
+    )
+    newest = heapq.nlargest(most, strangers, key=lambda s: latest[s].last_at)
+    if master is not None and master not in newest:
+        newest[-1] = master
+    return ours + newest
 
 
 def _sender_lane(

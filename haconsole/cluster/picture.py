@@ -76,6 +76,8 @@ class NodePicture:
     heard_at: float | None
     age_s: float | None
     """Seconds since anything arrived; None: never."""
+    starting: bool = False
+    """The first try to connect has not ended, or this connection's first readings are under way."""
     latency_s: float | None = None
     clock: ClockOffset | None = None
     identity: IdentityReading | None = None
@@ -95,6 +97,8 @@ class NodePicture:
     config_test: ConfigTest | None = None
     squid: SquidReading | None = None
     requests_per_s: float | None = None
+    rate_is_mean: bool = False
+    """The rate is squid's own mean of five minutes: our own difference is not known yet."""
     clients: int | None = None
     hit_ratio: float | None = None
     failed: Mapping[Subject, Known[Problem]]
@@ -220,6 +224,7 @@ def _node(cluster: ClusterSpec, spec: NodeSpec, state: NodeState, now: float, po
         heard_at=state.heard_at,
         age_s=age,
         failed=state.failed,
+        starting=state.problem is None and state.heard_at is None and state.phase in {Phase.IDLE, Phase.CONNECTING},
     )
     return _filled(cluster, blank, state, now, policy) if blank.readable else blank
 
@@ -236,7 +241,7 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
     squid_unit = _unit(units, cluster.squid_service)
     kernel = fresh(state.kernel, policy.kernel_s)
     config = fresh(state.config, policy.slow_s)
-    rate, clients, hits = _traffic(state, fresh(state.counters, policy.squid_s))
+    rate, mean, clients, hits = _traffic(state, fresh(state.counters, policy.squid_s))
     boot = state.units.at - units.uptime_s if units and units.uptime_s is not None and state.units else None
     started = _since(boot, keepalived) if keepalived is not None and keepalived.active else None
     daemon = _of_this_run(state.daemon if fresh(state.daemon, policy.daemon_s) is not None else None, started)
@@ -252,6 +257,7 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
         retry_at=None,
         heard_at=blank.heard_at,
         age_s=blank.age_s,
+        starting=_starting(state, since),
         latency_s=state.latency_s,
         clock=fresh(state.clock, policy.slow_s),
         identity=fresh(state.identity, float("inf")),
@@ -275,6 +281,7 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
         config_test=test,
         squid=squid,
         requests_per_s=rate,
+        rate_is_mean=mean,
         clients=clients,
         hit_ratio=hits,
         failed=blank.failed,
@@ -285,6 +292,13 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
         operation=operation,
         operation_at=_at(state.operation, operation),
     )
+
+
+def _starting(state: NodeState, since: float) -> bool:
+    """Who holds what, or which VIPs there are, was never read over this connection, and it was not refused either."""
+    unread = [known is None or known.at < since for known in (state.kernel, state.daemon, state.config)]
+    failed = [subject in state.failed for subject in (Subject.KERNEL, Subject.DAEMON, Subject.CONFIG)]
+    return (unread[0] and not failed[0]) or (all(unread[1:]) and not all(failed[1:]))
 
 
 def _at(known: Known[T] | None, believed: T | None) -> float | None:
@@ -307,18 +321,18 @@ def _since(boot: float | None, unit: UnitReading | None) -> float | None:
     return None if boot is None or unit is None or unit.since_uptime_s is None else boot + unit.since_uptime_s
 
 
-def _traffic(state: NodeState, counters: SquidCounters | None) -> tuple[float | None, int | None, float | None]:
-    """(requests/s, clients, hit ratio): our own difference where two readings are there, else squid's average."""
+def _traffic(state: NodeState, counters: SquidCounters | None) -> tuple[float | None, bool, int | None, float | None]:
+    """(requests/s, is that squid's own mean, clients, hit ratio): our own difference where two readings are there."""
     if counters is None or state.counters is None:
-        return None, None, None
-    rate = counters.requests_per_s
+        return None, False, None, None
+    rate, mean = counters.requests_per_s, counters.requests_per_s is not None
     before = state.counters_before
     if before is not None and before.value.client_requests is not None and counters.client_requests is not None:
         span = state.counters.at - before.at
         grown = counters.client_requests - before.value.client_requests
         if span > 0 and grown >= 0:  # it shrinks when squid restarts
-            rate = grown / span
-    return rate, counters.clients, counters.hit_ratio
+            rate, mean = grown / span, False
+    return rate, mean, counters.clients, counters.hit_ratio
 
 
 def _vip(

@@ -7,7 +7,19 @@ What follows from what is told in `causes`; every id is explained in docs/findin
 from __future__ import annotations
 
 from haconsole.cluster.picture import ClusterPicture
-from haconsole.cluster.rules import causes, clocks, daemon, instances, nodes, operations, redundancy, squid, vips, wire
+from haconsole.cluster.rules import (
+    causes,
+    clocks,
+    daemon,
+    flaps,
+    instances,
+    nodes,
+    operations,
+    redundancy,
+    squid,
+    vips,
+    wire,
+)
 from haconsole.cluster.rules.order import in_order
 from haconsole.model.findings import Finding
 
@@ -18,6 +30,7 @@ _FAMILIES = (
     wire.rules,
     daemon.rules,
     instances.rules,
+    flaps.rules,
     squid.rules,
     redundancy.rules,
     nodes.rules,

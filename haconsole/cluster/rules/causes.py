@@ -12,7 +12,9 @@ from dataclasses import replace
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
-from haconsole.cluster.rules.common import key
+from haconsole.cluster.rules.common import key, link_trouble
+from haconsole.cluster.rules.daemon import FLAP_S
+from haconsole.cluster.rules.flaps import falls
 from haconsole.cluster.rules.instances import fault_reasons, script_command
 from haconsole.cluster.rules.redundancy import able
 from haconsole.model.findings import Finding
@@ -28,12 +30,16 @@ RANK: Final = (
     "squid-down",
     "squid-check-failed",
     "squid-not-listening",
+    "squid-not-answering",
+    "check-flapping",
+    "link-flapping",
     "drained",
     "keepalived-down",
     "instance-fault",
     "check-failing",
     "tracking-ignored",
     "vip-left-behind",
+    "adverts-blocked",
     "wire-master-mute",
     "wire-one-way",
     "wire-foreign-router",
@@ -47,6 +53,8 @@ RANK: Final = (
     "wire-two-owners",
     "wire-two-masters",
     "two-masters",
+    "instance-flapping",
+    "wire-flapping",
     "daemon-kernel-disagree",
     "vip-held-by-none",
     "wire-no-master",
@@ -61,6 +69,11 @@ RANK: Final = (
     "vips-not-watched",
 )
 """Roots before symptoms: a finding follows only from one with an earlier id."""
+
+AGAIN: Final = 2
+"""Once down and back explains no flapping."""
+BEFORE_S: Final = 10.0
+"""What made somebody master happened before it: by less than this."""
 
 Candidates = Callable[[ClusterPicture, Finding], Iterator[str]]
 
@@ -110,7 +123,7 @@ def _names(node: NodePicture, vip: IpAddress | None) -> Iterator[str]:
 
 def _no_service(node: NodePicture) -> Iterator[str]:
     """Why it would not serve clients."""
-    for id_ in ("squid-down", "squid-not-listening", "squid-check-failed", "link-down"):
+    for id_ in ("squid-down", "squid-not-listening", "squid-check-failed", "link-down", "squid-not-answering"):
         yield key(id_, node.name)
 
 
@@ -154,8 +167,41 @@ def _check(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     yield key("link-down", finding.node or "")
 
 
+def _flapping(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """A link or a check, of any node, that went down and came back in the same span: masters change on all nodes."""
+    since = picture.at - FLAP_S if finding.since is None else min(finding.since - BEFORE_S, picture.at - BEFORE_S)
+    own_first = sorted(picture.nodes, key=lambda n: n.name != finding.node)
+    for node in own_first:
+        for (kind, name), lines in falls(picture, node, since).items():
+            if len(lines) < AGAIN:
+                continue
+            if kind == "link":
+                yield from (key("link-flapping", node.name, name), key("link-down", node.name))
+            else:
+                yield key("check-flapping", node.name, name)
+                yield from (key(id_, node.name) for id_ in ("squid-down", "squid-check-failed", "check-failing"))
+
+
+def _link_flapping(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """It is down just now."""
+    node = _node(picture, finding.node)
+    if node is not None and link_trouble(node, finding.instance or "") is not None:
+        yield key("link-down", node.name)
+
+
+def _check_flapping(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    node = _node(picture, finding.node)
+    if node is not None and is_about_squid(node, finding.instance or ""):
+        yield from (key(id_, node.name) for id_ in ("squid-down", "squid-check-failed", "squid-not-listening"))
+
+
 def _of_squid(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     yield key("squid-down", finding.node or "")
+
+
+def _of_links(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """Without its public link squid waits for every origin."""
+    yield from (key(id_, finding.node or "") for id_ in ("link-down", "squid-check-failed"))
 
 
 def _left_behind(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
@@ -192,12 +238,16 @@ def _two_masters(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     yield key("wire-two-masters", "", finding.instance or "", finding.vip)
     for name in dict.fromkeys(i.name for n in picture.nodes if vip and (i := n.instance_of(vip.address)) is not None):
         yield key("wire-two-masters", "", name, finding.vip)
-    yield from (key("wire-master-mute", n.name) for n in picture.nodes)
+    yield from (key(id_, n.name) for id_ in ("adverts-blocked", "wire-master-mute") for n in picture.nodes)
+
+
+def _mute(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    yield key("adverts-blocked", finding.node or "")
 
 
 def _wire_two_masters(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     """Why they do not hear each other, or do not take what they hear."""
-    yield from (key("wire-one-way", n.name) for n in picture.nodes)
+    yield from (key(id_, n.name) for id_ in ("wire-one-way", "adverts-blocked") for n in picture.nodes)
     vip = _vip(picture, finding)
     names = {n.name: i.name for n in picture.nodes if vip and (i := n.instance_of(vip.address)) is not None}
     instance = finding.instance or ""
@@ -269,12 +319,18 @@ def _preferred_first(picture: ClusterPicture, vip: VipPicture | None) -> list[No
 
 _CAUSES: Final[Mapping[str, Candidates]] = {
     "instance-fault": _fault,
+    "instance-flapping": _flapping,
+    "wire-flapping": _flapping,
+    "link-flapping": _link_flapping,
+    "check-flapping": _check_flapping,
     "check-failing": _check,
     "squid-check-failed": _of_squid,
     "squid-not-listening": _of_squid,
+    "squid-not-answering": _of_links,
     "vip-left-behind": _left_behind,
     "tracking-ignored": _ignored,
     "two-masters": _two_masters,
+    "wire-master-mute": _mute,
     "wire-two-masters": _wire_two_masters,
     "wire-no-master": _wire_no_master,
     "vip-held-by-none": _none,

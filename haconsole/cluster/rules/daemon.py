@@ -13,10 +13,16 @@ from haconsole.cluster.rules.units import at_boot, restarts
 from haconsole.model.events import Subject
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.readings import StateSource
+from haconsole.model.state import Occurrence
 
 FLAPS: Final = 3
 FLAP_S: Final = 600.0
 """So many times master within so many seconds is flapping (TRIAGE R25)."""
+SEND_S: Final = 5.0
+"""keepalived tells of every advert that could not be sent: silent for longer, and four intervals, it is over."""
+_SEND_LINE: Final = re.compile(r"(?:VRRP_Instance)?\((\S+)\):? send advert error ([0-9]{1,3}) \(([^()]{1,80})\)")
+NOT_PERMITTED: Final = "1"
+"""EPERM: netfilter's answer to a sender whose packet it drops on the way out."""
 _MASTER_LINE: Final = re.compile(r"(?:VRRP_Instance)?\((\S+)\):? Entering MASTER STATE")
 
 
@@ -29,6 +35,7 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
         yield from config_test_failed(picture, node)
         yield from source_weak(picture, node)
         yield from flapping(picture, node)
+        yield from adverts_blocked(picture, node)
 
 
 def keepalived_down(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
@@ -130,3 +137,45 @@ def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
             remedy=f"see what went before each time, on every node: journalctl -u {unit} --since -15min",
             since=seen[0].at,
         )
+
+
+def adverts_blocked(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """keepalived's own log says that the kernel does not let its adverts out; all instances are one finding.
+
+    Means: error 1 (not permitted) is the node's own firewall: a rule drops VRRP on the way out. The others
+    do not hear this master and become master too. Needs nobody who listens on the wire.
+    Can be wrong: 1.3.5 and 2.0.10 log nothing of it (KEEPALIVED 1.2). Only lines of keepalived itself count.
+    """
+    intervals = {i.name: i.advert_interval_s or 1.0 for i in node.instances or ()}
+    last: dict[str, tuple[Occurrence, str, str]] = {}
+    for o in reversed(picture.log):
+        if picture.at - o.at > SEND_S + 4 * max(intervals.values(), default=1.0):
+            break
+        if o.origin == node.name and o.source == "keepalived" and (m := _SEND_LINE.fullmatch(o.text)) is not None:
+            fresh = picture.at - o.at <= SEND_S + 4 * intervals.get(m[1], 1.0)
+            if fresh:
+                last.setdefault(m[1], (o, m[2], m[3]))
+    if not last or not node.readable:
+        return
+    errors = {(number, words) for _, number, words in last.values()}
+    blocked = any(number == NOT_PERMITTED for number, _ in errors)
+    words = listed(dict.fromkeys(words for _, words in sorted(errors)))
+    why = "its own firewall drops VRRP on the way out" if blocked else "the kernel does not send them"
+    unit = picture.spec.keepalived_service
+    look = (
+        "iptables -S OUTPUT; nft list ruleset: what drops protocol 112 (vrrp)? Let it out: "
+        "iptables -I OUTPUT -p vrrp -j ACCEPT"
+        if blocked
+        else f"ip -d link show; ip route show table all; journalctl -u {unit} -n 50"
+    )
+    yield Finding(
+        id="adverts-blocked",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name} cannot send adverts of {listed(sorted(last))}: {why} ({words})",
+        evidence=tuple(
+            Evidence(source=f"keepalived's log on {node.name}", text=o.text, at=o.at)
+            for _, (o, _, _) in sorted(last.items())
+        ),
+        remedy=f"on {node.name}: {look}",
+    )

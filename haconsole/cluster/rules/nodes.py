@@ -52,10 +52,11 @@ def unreachable(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]
 
 def _reach(picture: ClusterPicture, node: NodePicture) -> str:
     user = f"{node.spec.ssh.user}@" if node.spec.ssh.user else ""
-    port = f" -p {node.spec.ssh.port}" if node.spec.ssh.port else ""
+    # With an address for people SSH goes elsewhere (the demo), to a port that is none of theirs.
+    port = f" -p {node.spec.ssh.port}" if node.spec.ssh.port and node.spec.shown_address is None else ""
     others = [n.name for n in picture.nodes if n.readable]
-    near = f"; from {others[0]}: ping -c 3 {node.spec.address}" if others else ""
-    return f"try: ssh -v{port} {user}{node.spec.address}{near}; else the node's own console"
+    near = f"; from {others[0]}: ping -c 3 {node.spec.known_as}" if others else ""
+    return f"try: ssh -v{port} {user}{node.spec.known_as}{near}; else the node's own console"
 
 
 def stale(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:

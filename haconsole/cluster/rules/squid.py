@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from haconsole.cluster.picture import ClusterPicture, NodePicture
-from haconsole.cluster.rules.common import by_squid, by_systemd, covers, listed, since_text
+from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
+from haconsole.cluster.rules.common import by_client, by_squid, by_systemd, covers, listed, present, since_text
 from haconsole.cluster.rules.units import at_boot, restarts
-from haconsole.model.findings import Finding, Severity
+from haconsole.model.events import ClientResult, Subject
+from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.spec import IpAddress
 
 
@@ -19,6 +21,7 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
         yield from restarts(picture, node, node.squid_unit, "squid", node.squid_since)
         yield from check_failed(picture, node)
         yield from not_listening(picture, node)
+        yield from not_answering(picture, node)
 
 
 def listens(node: NodePicture) -> bool | None:
@@ -76,6 +79,65 @@ def check_failed(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding
         summary=f"{node.name}: `squid -k check` fails{still}: {node.squid.check_text or 'no message'}{both}",
         evidence=(by_squid(node, f"squid -k check: {node.squid.check_text or 'failed'}"),),
         remedy=f"on {node.name}: squid -k parse; systemctl status {picture.spec.squid_service}",
+    )
+
+
+def unanswered(picture: ClusterPicture, node: NodePicture) -> tuple[VipPicture, ...]:
+    """VIPs that this node alone holds, whose clients get no answer or an error though squid's port is open here.
+
+    A closed port or no way to the address is not squid's silence; a refusal and another 4xx are answers.
+    """
+    if not listens(node):
+        return ()
+    return tuple(
+        v
+        for v in picture.vips
+        if v.holders == (node.name,) and v.settled and v.client is not None and _fails(v.client.result)
+    )
+
+
+def _fails(result: ClientResult) -> bool:
+    if result.ok or result.checked != "http":
+        return False
+    return result.error not in _NO_WAY if result.status is None else result.status >= 500
+
+
+_NO_WAY: Final = frozenset({"connection refused", "no route to the address"})
+"""Words of the probe for a connection that was not even made."""
+
+
+def not_answering(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """squid's port is open, and clients of a VIP that this node alone holds get no answer.
+
+    Means: squid hangs, or what it fetches from does: its own check and its open port say nothing of it, and
+    keepalived, which trusts the check, does not move the VIP.
+    Proof: the client's own request, and the listening sockets. An error (5xx) is told by `vip-not-serving` alone.
+    Can be wrong: the way from this console to the VIP may lose packets while others reach it.
+    """
+    silent = [v for v in unanswered(picture, node) if v.client is not None and v.client.result.status is None]
+    if not silent:
+        return
+    port, unit = picture.spec.squid_port, picture.spec.squid_service
+    manager = node.failed.get(Subject.SQUID_COUNTERS)
+    checked = " although its check is well" if node.squid is not None and node.squid.check_ok else ""
+    yield Finding(
+        id="squid-not-answering",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name}: squid does not answer clients of {listed(v.address for v in silent)}{checked}: "
+        f"its port {port} is open",
+        evidence=present(
+            *(by_client(v) for v in silent),
+            by_squid(
+                node, f"listens on {listed(x.text for x in (node.squid.listening if node.squid else None) or ())}"
+            ),
+            None
+            if manager is None
+            else Evidence(source=f"squid on {node.name}", text=manager.value.summary, at=manager.at),
+        ),
+        remedy=f"on {node.name}: tail /var/log/squid/cache.log; squidclient mgr:info; systemctl restart {unit}; "
+        f"to move the VIP at once: systemctl stop {unit}",
+        since=min((v.failed_since for v in silent if v.failed_since is not None), default=None),
     )
 
 

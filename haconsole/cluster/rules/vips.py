@@ -13,6 +13,8 @@ from haconsole.model.events import ClientProbed
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.readings import Address, VrrpState
 
+WAIT: Final = "wait a moment"
+
 REFUSALS: Final = frozenset({403, 407})
 """The proxy is alive and does not allow this request (TRIAGE R67)."""
 
@@ -36,10 +38,22 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
 def vips_unknown(picture: ClusterPicture) -> Iterator[Finding]:
     """No VIP is configured and none was learned.
 
-    Means: nothing that matters to clients can be told.
+    Means: nothing that matters to clients can be told. While nodes are connected for the first time it is
+    only a matter of moments, and says so.
     Can be wrong: never; it says only that nothing is known.
     """
-    if not picture.vips:
+    pending = [n.name for n in picture.nodes if n.starting]
+    if picture.vips:
+        return
+    if pending:
+        yield Finding(
+            id="vips-unknown",
+            severity=Severity.INFO,
+            unknown=True,
+            summary=f"connecting … to {listed(pending)}: no VIP is known yet",
+            remedy=WAIT,
+        )
+    else:
         yield Finding(
             id="vips-unknown",
             severity=Severity.WARNING,
@@ -170,13 +184,25 @@ def holders_unknown(picture: ClusterPicture, vip: VipPicture) -> Iterator[Findin
     """No kernel that was asked has the address, and not all could be asked.
 
     Means: with a served client, that the address is most likely on one of the nodes that could not
-    be asked: a warning. Otherwise it cannot be told.
+    be asked: a warning. Otherwise it cannot be told; while these nodes are connected for the first time
+    it is only a matter of moments, and says so.
     Can be wrong: the client's answer may come from a host outside of the cluster.
     """
     if vip.holders is not None and (vip.holders or not vip.unread):
         return
     served = vip.client is not None and vip.client.result.ok
     unread = listed(vip.unread, "or")
+    if all(picture.node(n).starting for n in vip.unread):
+        yield Finding(
+            id="vip-holders-unknown",
+            severity=Severity.INFO,
+            unknown=True,
+            vip=vip.address,
+            summary=f"connecting … to {listed(vip.unread)}: who holds {vip.address} is not known yet",
+            evidence=present(*_kernels(picture, vip), by_client(vip)),
+            remedy=WAIT,
+        )
+        return
     if vip.holders is None:
         summary = f"who holds {vip.address} cannot be told: no node's addresses can be read"
     elif served:
@@ -216,6 +242,7 @@ def not_serving(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
         summary=_how_it_fails(vip, probe) + _whose_fault(status, alone=alone, like=_alike(probe, picture, vip)),
         evidence=present(by_client(vip), *_kernels(picture, vip)),
         remedy=_what_to_try(picture, vip, status),
+        since=vip.failed_since,
     )
 
 
@@ -269,7 +296,7 @@ def _host(address: str) -> str:
 def client_unknown(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
     """No fresh answer of a client.
 
-    Means: whether the VIP serves cannot be told; it has not been tried yet, or not lately.
+    Means: whether the VIP serves cannot be told; it has not been tried lately, or its first try has not ended.
     Can be wrong: never; it says only that nothing is known.
     """
     if vip.client is not None:
@@ -281,7 +308,7 @@ def client_unknown(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding
     )
     yield Finding(
         id="vip-client-unknown",
-        severity=Severity.WARNING,
+        severity=Severity.WARNING if vip.latencies_s else Severity.INFO,
         unknown=True,
         vip=vip.address,
         summary=f"whether {vip.address} serves clients is not known: {text}",

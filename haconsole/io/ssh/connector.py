@@ -122,7 +122,13 @@ class SshConnector:
         """See `io.ports.Connector.connect`."""
         spec = node.ssh
         target = await self._settings.target(
-            node.name, node.address, spec, user=spec.user, port=spec.port, jump=spec.jump
+            node.name,
+            node.address,
+            spec,
+            user=spec.user,
+            port=spec.port,
+            jump=spec.jump,
+            shown=node.shown_address,
         )
         via = await self._jump(target)
         hop = await self._open(target, via)
@@ -213,9 +219,7 @@ class SshConnector:
                     return await self._shake_hands(target, via, client, sock, options)
         except TimeoutError:
             phase = phase if client.connection is None else client.phase
-            raise problems.timed_out(
-                target.label, target.host, target.port, phase, target.spec.connect_timeout_s
-            ) from None
+            raise problems.timed_out(target.label, *target.said, phase, target.spec.connect_timeout_s) from None
         finally:
             if sock is not None and client.connection is None:
                 sock.close()  # asyncssh never got it
@@ -234,7 +238,7 @@ class SshConnector:
         except TimeoutError:
             raise
         except OSError as error:
-            raise problems.cannot_connect(target.label, target.host, target.port, error) from error
+            raise problems.cannot_connect(target.label, *target.said, error) from error
 
     @staticmethod
     async def _shake_hands(

@@ -1,6 +1,8 @@
 """Failures of SSH in the operator's words: what happened, and the next step to take.
 
 Pure text: nothing here knows asyncssh. Words of a node (reasons, banners) are cleaned here.
+
+`host` and `port` are what people know the node by (`Target.said`); port None: they know of none.
 """
 
 from __future__ import annotations
@@ -30,8 +32,10 @@ def fail(kind: ProblemKind, summary: str, remedy: str | None = None, detail: str
     return ProblemError(Problem(kind=kind, summary=clean(summary), remedy=remedy, detail=clean(detail)))
 
 
-def host_port(host: str, port: int) -> str:
-    """`host:port`, an IPv6 address in brackets."""
+def host_port(host: str, port: int | None) -> str:
+    """`host:port`, an IPv6 address in brackets; without a port the host alone."""
+    if port is None:
+        return host
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
@@ -44,14 +48,15 @@ def name_unknown(label: str, host: str, error: OSError) -> ProblemError:
     return fail(ProblemKind.NAME_UNKNOWN, f"{label}: {what}", remedy, error.strerror or str(error))
 
 
-def cannot_connect(label: str, host: str, port: int, error: OSError) -> ProblemError:
+def cannot_connect(label: str, host: str, port: int | None, error: OSError) -> ProblemError:
     """The TCP connection could not be made (not: timed out)."""
     where = host_port(host, port)
     if isinstance(error, ConnectionRefusedError):
         return fail(
             ProblemKind.CONNECTION_REFUSED,
             f"{label}: {where} refused the connection: no SSH server listens there",
-            f"On the node's console: systemctl status ssh (or sshd); is port {port} right?",
+            "On the node's console: systemctl status ssh (or sshd)"
+            + ("" if port is None else f"; is port {port} right?"),
         )
     reason = _UNREACHABLE.get(error.errno or 0, error.strerror or str(error) or type(error).__name__)
     return fail(ProblemKind.UNREACHABLE, f"{label}: {where} cannot be reached: {reason}", None, str(error))
@@ -67,7 +72,7 @@ _WAITED_FOR = {
 }
 
 
-def timed_out(label: str, host: str, port: int, phase: str, seconds: float) -> ProblemError:
+def timed_out(label: str, host: str, port: int | None, phase: str, seconds: float) -> ProblemError:
     """`connect_timeout_s` is over. `phase`: what was being waited for, a key of `_WAITED_FOR`."""
     remedy = (
         "Check the link and the power of the node; a slow link may need a larger `connect_timeout_s` in [ssh]."
@@ -78,7 +83,7 @@ def timed_out(label: str, host: str, port: int, phase: str, seconds: float) -> P
     return fail(ProblemKind.TIMED_OUT, text, remedy)
 
 
-def closed_early(label: str, host: str, port: int, phase: str, reason: str) -> ProblemError:
+def closed_early(label: str, host: str, port: int | None, phase: str, reason: str) -> ProblemError:
     """The node closed the connection before the login was over."""
     when = {"greeting": "before its greeting", "kex": "during the key exchange"}.get(phase, "during the login")
     return fail(
@@ -89,12 +94,14 @@ def closed_early(label: str, host: str, port: int, phase: str, reason: str) -> P
     )
 
 
-def not_ssh(label: str, host: str, port: int, reason: str) -> ProblemError:
+def not_ssh(label: str, host: str, port: int | None, reason: str) -> ProblemError:
     """What answers does not speak SSH, or not one that we understand."""
     return fail(
         ProblemKind.PROTOCOL,
         f"{label}: {host_port(host, port)} does not speak SSH as expected: {reason}",
-        f"Is port {port} the SSH server's? Compare with: ssh -v -p {port} {shlex.quote(host)}",
+        f"Compare with: ssh -v {shlex.quote(host)}"
+        if port is None
+        else f"Is port {port} the SSH server's? Compare with: ssh -v -p {port} {shlex.quote(host)}",
     )
 
 
@@ -113,7 +120,7 @@ def key_unusable(label: str, path: Path, reason: str, remedy: str) -> ProblemErr
     return fail(ProblemKind.KEY_UNUSABLE, f"{label}: the key {path} cannot be used: {reason}", remedy)
 
 
-def through_jump(label: str, host: str, port: int, code: int, reason: str) -> ProblemError:
+def through_jump(label: str, host: str, port: int | None, code: int, reason: str) -> ProblemError:
     """The jump host is fine, but could not or would not open a connection to the node.
 
     code: SSH's reason for a refused channel (RFC 4254 5.1): 1 prohibited, 2 connect failed.
@@ -135,7 +142,7 @@ def through_jump(label: str, host: str, port: int, code: int, reason: str) -> Pr
         kind, what = ProblemKind.NAME_UNKNOWN, "the jump host does not know the name"
     else:
         kind, what = ProblemKind.UNREACHABLE, "the jump host cannot reach it"
-    return fail(kind, f"{label}: {where}: {what}", f"On the jump host: nc -vz {host} {port}", reason)
+    return fail(kind, f"{label}: {where}: {what}", f"On the jump host: nc -vz {host} {port or 22}", reason)
 
 
 def behind_jump(label: str, problem: Problem) -> ProblemError:

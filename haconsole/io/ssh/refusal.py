@@ -50,11 +50,11 @@ class Failure:
         """No connection came about: only asyncssh's own dialling (jump, ProxyCommand) gets here."""
         target, error = self.target, self.error
         if isinstance(error, asyncssh.ChannelOpenError):
-            return problems.through_jump(target.label, target.host, target.port, error.code, error.reason)
+            return problems.through_jump(target.label, *target.said, error.code, error.reason)
         if isinstance(error, socket.gaierror):
             return problems.name_unknown(target.label, target.host, error)
         if isinstance(error, OSError):
-            return problems.cannot_connect(target.label, target.host, target.port, error)
+            return problems.cannot_connect(target.label, *target.said, error)
         return problems.ssh_config(target.label, reason)
 
     def _broken_off(self, reason: str) -> ProblemError:
@@ -62,12 +62,12 @@ class Failure:
         target = self.target
         closed = isinstance(self.error, asyncssh.ConnectionLost | OSError)
         if closed or (self.client.logging_in and isinstance(self.error, asyncssh.DisconnectError)):
-            return problems.closed_early(target.label, target.host, target.port, self.client.phase, reason)
-        return problems.not_ssh(target.label, target.host, target.port, reason)
+            return problems.closed_early(target.label, *target.said, self.client.phase, reason)
+        return problems.not_ssh(target.label, *target.said, reason)
 
     def _login_refused(self, reason: str) -> ProblemError:
         target, offer = self.target, self.offer
-        who = f"{target.user} at {problems.host_port(target.host, target.port)}"
+        who = f"{target.user} at {problems.host_port(*target.said)}"
         tried = [*offer.tried, *self.client.answered]
         detail = f"tried: {'; '.join(tried) or 'nothing'}"
         if offer.skipped:

@@ -43,6 +43,13 @@ class Target:
     agent: str | None
     known_hosts: tuple[Path, ...]
     """Files that are read; the first is where a new key belongs."""
+    shown: str | None = None
+    """The address that people know it by, where SSH goes elsewhere; None: `host`."""
+
+    @property
+    def said(self) -> tuple[str, int | None]:
+        """Address and port as problems say them; a port that nobody configured for the shown address is not said."""
+        return (self.host, self.port) if self.shown is None else (self.shown, None)
 
     @property
     def own_socket(self) -> bool:
@@ -63,7 +70,15 @@ class Settings:
         return self.home / text[2:] if text.startswith("~/") else Path(text)
 
     async def target(
-        self, label: str, address: str, spec: SshSpec, *, user: str | None, port: int | None, jump: str | None
+        self,
+        label: str,
+        address: str,
+        spec: SshSpec,
+        *,
+        user: str | None,
+        port: int | None,
+        jump: str | None,
+        shown: str | None = None,
     ) -> Target:
         """Merge; explicit values win over ~/.ssh/config. Raises: ProblemError (SSH_CONFIG)."""
         config = self._config_file(label, spec)
@@ -101,6 +116,7 @@ class Settings:
             known_hosts=self._known_hosts(
                 spec, _texts(read("UserKnownHostsFile")), _texts(read("GlobalKnownHostsFile"))
             ),
+            shown=shown,
         )
 
     def _config_file(self, label: str, spec: SshSpec) -> Path | None:

@@ -17,7 +17,7 @@ from haconsole.tui.view.findings import count_text, finding_rows, verdict_line
 from haconsole.tui.view.header import header
 from haconsole.tui.view.keys import Hint
 from haconsole.tui.view.layout import Heights, Widths, heights, vips_that_fit, widths
-from haconsole.tui.view.nodes import NodeColumn, node_column
+from haconsole.tui.view.nodes import NodeColumn, node_column, roll
 from haconsole.tui.view.text import Level, Line, Row, Tone, say, short_names
 from haconsole.tui.view.vips import VipStrip, vip_strip
 from haconsole.tui.widgets.filter import FilterLine
@@ -56,12 +56,25 @@ class ClusterScreen(ConsoleScreen):
         self._log: tuple[Occurrence, ...] | None = None
         self._log_shown: tuple[Widths, Filter, str] | None = None
 
+    def hints(self) -> tuple[Hint, ...]:
+        console = self.console
+        what = "actions" if console.under_way is None and console.result_seen else "the action"
+        return (Hint("a", what, "app.actions"), *self.HINTS) if console.acts_here else self.HINTS
+
+    @property
+    def focused_node(self) -> str | None:
+        """The node whose column has the keys."""
+        here = "" if self.focused is None else self.focused.id or ""
+        nodes = self.console.spec(self.cluster).nodes
+        return next((n.name for i, n in enumerate(nodes) if here == f"node-{i}"), None)
+
     def compose(self) -> ComposeResult:
         yield self.head()
         yield LinePane(id="vips")
         with NodeStrip(id="nodes"):
             for i, _ in enumerate(self.console.spec(self.cluster).nodes):
                 yield LinePane(id=f"node-{i}", classes="node" if i == 0 else "node -later")
+        yield Bar(id="roll")
         yield LinePane(id="findings")
         yield LinePane(id="events", follow=True)
         yield FilterLine(id="filter")
@@ -102,7 +115,9 @@ class ClusterScreen(ConsoleScreen):
             vips=len(strip.rows),
             nodes=tallest,
             findings=len(found),
+            roll=int(room.visible < len(nodes)),
         )
+        self._show_roll(columns, room)
         self._resize(sizes, room)
         self._show_vips(strip)
         self._show_nodes(columns)
@@ -134,6 +149,13 @@ class ClusterScreen(ConsoleScreen):
             pane = self.query_one(f"#node-{i}", LinePane)
             pane.title(column.title)
             pane.show(column.rows)
+
+    def _show_roll(self, columns: list[NodeColumn], room: Widths) -> None:
+        """Where not all columns fit, a line with the signs of all."""
+        bar = self.query_one("#roll", Bar)
+        bar.display = room.visible < len(columns)
+        if bar.display:
+            bar.show(roll(columns, self.size.width))
 
     def _show_findings(self, snapshot: Snapshot, rows: tuple[Row, ...]) -> None:
         pane = self.query_one("#findings", LinePane)

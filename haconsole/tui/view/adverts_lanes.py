@@ -106,8 +106,10 @@ def _none(look: Look) -> Row:
 def _summary(lanes: Sequence[Lane], look: Look) -> str:
     """`2 virtual routers, the last 5 min`"""
     count = f"{len(lanes)} virtual router{'' if len(lanes) == 1 else 's'}"
-    senders = sum(len(lane.senders) for lane in lanes)
-    more = f", {senders:,} senders" if senders > MANY else ""
+    left_out = sum(lane.left_out for lane in lanes)
+    senders = sum(len(lane.senders) for lane in lanes) + left_out
+    more = f", {senders:,} senders" if senders > MANY or left_out else ""
+    more += f" ({left_out:,} not shown)" if left_out else ""
     return f"{count}{more}, the last {short(look.window_s)}"
 
 

@@ -37,12 +37,12 @@ def same(one: Sequence[tuple[str, Snapshot | None]], other: Sequence[tuple[str, 
 def _haystack(name: str, snapshot: Snapshot | None) -> str:
     if snapshot is None:
         return name.casefold()
-    return " ".join([name, snapshot.verdict.word, *(n.name for n in snapshot.picture.nodes)]).casefold()
+    return " ".join([name, levels.word_of(snapshot), *(n.name for n in snapshot.picture.nodes)]).casefold()
 
 
 def level_of(snapshot: Snapshot | None) -> Level:
     """A cluster that was not looked at yet is in progress."""
-    return Level.BUSY if snapshot is None else levels.of_verdict(snapshot.verdict)
+    return Level.BUSY if snapshot is None else levels.of_snapshot(snapshot)
 
 
 def cluster_list(clusters: Sequence[tuple[str, Snapshot | None]], width: int) -> ClusterList:
@@ -50,7 +50,7 @@ def cluster_list(clusters: Sequence[tuple[str, Snapshot | None]], width: int) ->
     columns = (
         Column("", 1, 1),
         Column("cluster", 8, 32, middle=True),
-        Column("verdict", 8, 8),
+        Column("verdict", 8, 10),
         Column("VIPs", 5, 7, right=True),
         Column("nodes", 5, 7, right=True),
         Column("first finding", 12, 200, stretch=True),
@@ -82,12 +82,18 @@ def _cells(name: str, snapshot: Snapshot | None) -> list[Line]:
     since = None if first is None else since_of(first, picture)
     return [
         *head,
-        (say(snapshot.verdict.word, level.tone),),
+        (say(levels.word_of(snapshot), level.tone),),
         _part(served, len(picture.vips)),
         _part(read, len(picture.nodes)),
-        () if first is None else (say(first.summary),),
+        _awaited(snapshot) if level is Level.BUSY else () if first is None else (say(first.summary),),
         () if since is None else (say(times.short(max(0.0, picture.at - since)), Tone.QUIET),),
     ]
+
+
+def _awaited(snapshot: Snapshot) -> Line:
+    """What a cluster that is looked at for the first time waits for."""
+    names = ", ".join(n.name for n in snapshot.picture.nodes if n.starting)
+    return (say(f"connecting … to {names}" if names else "the first answers are on their way", Tone.QUIET),)
 
 
 def _part(done: int, of: int) -> Line:
@@ -98,7 +104,7 @@ def _part(done: int, of: int) -> Line:
 def _copy(name: str, snapshot: Snapshot | None) -> str:
     if snapshot is None:
         return name
-    return "\n".join([f"{name}: {snapshot.verdict.word}", *(f"  {f.summary}" for f in snapshot.findings)])
+    return "\n".join([f"{name}: {levels.word_of(snapshot)}", *(f"  {f.summary}" for f in snapshot.findings)])
 
 
 def tally(snapshots: Iterable[Snapshot | None]) -> Line:

@@ -27,9 +27,11 @@ def count_text(findings: Sequence[Finding]) -> str:
 
 def verdict_line(snapshot: Snapshot) -> Line:
     """The sign and the word of a cluster: `▲ 1 warning`, `● all well`."""
-    level = levels.of_verdict(snapshot.verdict)
+    level = levels.of_snapshot(snapshot)
     if snapshot.verdict is Verdict.OK:
         return (sign(level), say(" all well", level.tone))
+    if level is Level.BUSY:
+        return (sign(level), say(f" {levels.word_of(snapshot)} …", level.tone))
     counted = count_text([f for f in snapshot.findings if f.severity is not Severity.INFO])
     word = counted if counted and snapshot.verdict.word in counted else snapshot.verdict.word
     extra = f", {counted}" if counted and word != counted else ""

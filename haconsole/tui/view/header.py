@@ -17,6 +17,8 @@ class Standing:
     now: float
     zone: Times
     trouble: str | None = None
+    mark: Line = ()
+    """Operations that are under way."""
 
 
 def header(title: str, verdict: Line, standing: Standing, width: int, *, elsewhere: Line = ()) -> Line:
@@ -31,6 +33,8 @@ def header(title: str, verdict: Line, standing: Standing, width: int, *, elsewhe
         verdict = (sign(Level.CRITICAL), say(f" NOT UPDATED: {standing.trouble}", Tone.CRITICAL))
     name: Line = (say(middle(title, max(12, width // 3)), Tone.STRONG), say(" "), *verdict)
     product: Line = (say("haconsole", Tone.KEY),)
+    if standing.mark:  # more important than who looks, and what product this is
+        name = join([name, standing.mark], 3)
     left = join([product, name, elsewhere], 3)
     choices = (
         (left, [mode, wide_who, clock, help_], 6),
@@ -38,6 +42,7 @@ def header(title: str, verdict: Line, standing: Standing, width: int, *, elsewhe
         (join([name, elsewhere], 2), [mode, who, clock, help_], 2),
         (join([name, elsewhere], 2), [mode, clock, help_], 2),
         (join([name, elsewhere], 2), [mode, clock], 2),
+        *([(name, [clock, help_], 2), (name, [clock], 2)] if standing.mark else []),
     )
     for text, right, gap in choices:
         if 1 + width_of(text) + 2 + width_of(join(right, gap)) <= width:

@@ -45,10 +45,10 @@ def widths(width: int, height: int, nodes: int) -> Widths:
     return Widths(flat, width - (2 if flat else 4), column, column - frame, fit)
 
 
-def heights(height: int, *, flat: bool, vips: int, nodes: int, findings: int) -> Heights:
-    """vips, nodes, findings: rows that want to be seen."""
+def heights(height: int, *, flat: bool, vips: int, nodes: int, findings: int, roll: int = 0) -> Heights:
+    """vips, nodes, findings: rows that want to be seen. roll: lines of the nodes' roll under their columns."""
     frame = 1 if flat else 2
-    room = max(0, height - CHROME)
+    room = max(0, height - CHROME - roll)
     vip = min(vips, vips_that_fit(height, flat=flat)) + 1 + frame
     finding = frame + min(findings, 1 if room < 20 else 3 if flat else 4)
     rest = room - vip - finding

@@ -22,15 +22,36 @@ _VERDICTS = {
 
 
 def of_finding(finding: Finding) -> Level:
-    """An unknown keeps its own sign unless it is critical."""
+    """An unknown keeps its own sign unless it is critical; one that only has to be waited for is in progress."""
     if finding.unknown and finding.severity is not Severity.CRITICAL:
-        return Level.UNKNOWN
+        return Level.BUSY if finding.severity is Severity.INFO else Level.UNKNOWN
     return _SEVERITIES[finding.severity]
 
 
 def of_verdict(verdict: Verdict) -> Level:
     """The sign of a whole cluster."""
     return _VERDICTS[verdict]
+
+
+def of_snapshot(snapshot: Snapshot) -> Level:
+    """The sign of a whole cluster; of one that is only being connected for the first time, in progress."""
+    trouble = any(f.severity is not Severity.INFO for f in snapshot.findings)
+    if snapshot.verdict is Verdict.UNKNOWN and not trouble and _awaited(snapshot.findings):
+        return Level.BUSY
+    return of_verdict(snapshot.verdict)
+
+
+def word_of(snapshot: Snapshot) -> str:
+    """The verdict in one word; `connecting` before the first try has ended, `looking` before the first answers."""
+    if of_snapshot(snapshot) is not Level.BUSY:
+        return snapshot.verdict.word
+    return "connecting" if any(n.starting for n in snapshot.picture.nodes) else "looking"
+
+
+def _awaited(findings: Iterable[Finding]) -> bool:
+    """Everything unknown is on its way."""
+    unknown = [f for f in findings if f.unknown]
+    return bool(unknown) and all(f.severity is Severity.INFO for f in unknown)
 
 
 def _worst(findings: Iterable[Finding]) -> Level:
@@ -41,7 +62,11 @@ def _worst(findings: Iterable[Finding]) -> Level:
 
 def of_vip(vip: VipPicture, snapshot: Snapshot) -> Level:
     """The worst finding about this VIP, and never well without a holder and a served client."""
-    return max(_worst(f for f in snapshot.findings if f.vip == vip.address), _evidence_of(vip))
+    own = [f for f in snapshot.findings if f.vip == vip.address]
+    evidence = _evidence_of(vip)
+    if evidence is Level.UNKNOWN and _awaited(own):
+        evidence = Level.BUSY
+    return max(_worst(own), evidence)
 
 
 def _evidence_of(vip: VipPicture) -> Level:

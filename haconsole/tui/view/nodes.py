@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.conclude import Snapshot
-from haconsole.cluster.picture import NodePicture
+from haconsole.cluster.picture import NodePicture, VipPicture
+from haconsole.cluster.rules.squid import unanswered
 from haconsole.model.events import Phase, Subject
 from haconsole.model.readings import Address, Link, SquidReading, UnitReading
 from haconsole.tui.view import levels, times
@@ -25,6 +26,7 @@ from haconsole.tui.view.text import (
     middle,
     pad,
     say,
+    short_names,
     sign,
     spread,
     width_of,
@@ -59,6 +61,33 @@ def node_column(
     if worst_first and node.readable:
         rows.sort(key=lambda r: -r.level if r.level > Level.INFO else 0)
     return NodeColumn(node.name, _title(node, level, width - 1, place), tuple(rows), level)
+
+
+def roll(columns: Sequence[NodeColumn], width: int) -> Line:
+    """One line for columns that do not fit side by side: every node with its sign, the worst first.
+
+    What has no room is counted, with the sign of the worst of it.
+    """
+    ranked = sorted(columns, key=lambda c: -c.level)
+    short = short_names([c.name for c in columns])
+    lead: Line = (say(f" all {len(columns)} nodes", Tone.QUIET),)
+    keys: Line = (say("n and → go to each ", Tone.QUIET),)
+    room = width - width_of(keys) - 2
+    names = {c.name: c.name for c in columns}
+    wanted = sum(len(n) + 4 for n in names.values()) + width_of(lead)
+    if wanted > room:
+        names.update(short)
+    line = lead
+    for i, column in enumerate(ranked):
+        item: Line = (say("  "), sign(column.level), say(f" {names[column.name]}", Tone.STRONG))
+        left = ranked[i:]
+        rest: Line = (say("  "), sign(left[0].level), say(f" +{len(left)} more", Tone.QUIET))
+        spare = width_of(rest) if len(left) > 1 else 0
+        if width_of(line) + width_of(item) + spare > room:
+            line = (*line, *rest)
+            break
+        line = (*line, *item)
+    return spread(crop(line, room), keys, width)
 
 
 def node_level(node: NodePicture, snapshot: Snapshot) -> Level:
@@ -231,6 +260,8 @@ def _squid(node: NodePicture, snapshot: Snapshot, width: int) -> Iterator[Row]:
     if version and node.squid_unit is not None and width >= WIDE_FROM:
         what = (*what, say(f", {version}", Tone.QUIET))
     check_level, check = _check(node)
+    served = _clients_of(node, snapshot)
+    level = max(level, max((lv for lv, _ in served), default=Level.NONE))
     left: Line = (*_label("squid", width), sign(level), say(" "), *what)
     right: Line = (say("check "), sign(check_level), *check)
     if width < WIDE_FROM and check_level is not Level.OK:
@@ -241,6 +272,22 @@ def _squid(node: NodePicture, snapshot: Snapshot, width: int) -> Iterator[Row]:
     wide = width >= WIDE_FROM
     traffic = list(_traffic(node, snapshot, wide=wide))
     yield from _labelled(node, "listens" if wide else "", traffic, width, gap=2 if wide else 1)
+    yield from _labelled(node, "clients" if wide else "", served, width, gap=2 if wide else 1)
+
+
+def _clients_of(node: NodePicture, snapshot: Snapshot) -> list[tuple[Level, Line]]:
+    """What clients of the node's own VIPs miss though squid's port is open; nothing where they are served."""
+    short = short_addresses([v.address for v in snapshot.picture.vips])
+    failing = unanswered(snapshot.picture, node)
+    return [
+        (Level.CRITICAL, (sign(Level.CRITICAL), say(f" {short[v.address]} {_why(v)}", Tone.CRITICAL))) for v in failing
+    ]
+
+
+def _why(vip: VipPicture) -> str:
+    """What the last client of the VIP got, in as few words as a narrow column has room for."""
+    result = None if vip.client is None else vip.client.result
+    return "not answered" if result is None or result.status is None else f"answered {result.status}"
 
 
 def _check(node: NodePicture) -> tuple[Level, Line]:
@@ -256,7 +303,8 @@ def _check(node: NodePicture) -> tuple[Level, Line]:
 def _traffic(node: NodePicture, snapshot: Snapshot, *, wide: bool) -> Iterator[tuple[Level, Line]]:
     yield listening(node, node.squid, snapshot.picture.spec.squid_port)
     if node.requests_per_s is not None:
-        yield Level.NONE, (say(f"{node.requests_per_s:>3.0f} req/s"),)
+        mean = " (5 min)" if node.rate_is_mean else ""
+        yield Level.NONE, (say(f"{node.requests_per_s:>3.0f} req/s"), *((say(mean, Tone.QUIET),) if mean else ()))
     if node.clients is not None:
         yield Level.NONE, (say(f"{node.clients:>3} clients"),)
     if node.hit_ratio is not None and wide:

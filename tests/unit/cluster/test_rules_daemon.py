@@ -131,6 +131,94 @@ def test_flapping_is_quiet_below_three_when_slow_and_for_forged_lines() -> None:
     assert "instance-flapping" not in flaps(4, 60.0, trusted=False).ids()
 
 
+def link_flaps(play: Play, times: int = 4, *, kernel: bool = True) -> Play:
+    """proxy-serv01's public link goes and comes, .101 with it."""
+    for _ in range(times):
+        play.wait(13.0).beat()
+        if kernel:
+            play.link(ONE, "eth1", carrier=False)
+        play.log(ONE, "Netlink reports eth1 down").log(ONE, "(proxy_ip1) Entering FAULT STATE")
+        play.log(TWO, "(proxy_ip1) Entering MASTER STATE").wait(13.0).beat()
+        if kernel:
+            play.link(ONE, "eth1")
+        play.log(ONE, "Netlink reports eth1 up").log(ONE, "(proxy_ip1) Entering MASTER STATE")
+    return play.refresh().read(ONE, pair_daemon(ONE)).served()
+
+
+@pytest.mark.parametrize("kernel", [True, False])
+def test_masters_that_flap_with_a_link_follow_from_it(kernel: bool) -> None:
+    play = link_flaps(healthy(), kernel=kernel)
+    cause = play.one("link-flapping")
+    assert cause.summary == "proxy-serv01: public link eth1 went down 4 times within 10 minutes"
+    assert {(f.node, f.follows_from) for f in play.all("instance-flapping")} == {(ONE, cause.key), (TWO, cause.key)}
+    assert [f.id for f in play.findings() if f.follows_from is None] == ["link-flapping"]
+
+
+def test_a_link_that_flapped_and_is_down_now_is_the_root_of_it_all() -> None:
+    play = link_flaps(healthy()).wait(1.0).link(ONE, "eth1", carrier=False).served()
+    assert play.one("link-flapping").follows_from == play.one("link-down").key
+    roots = {f.id for f in play.findings() if f.follows_from is None}
+    assert "instance-flapping" not in roots and "link-flapping" not in roots
+
+
+def test_masters_that_flap_with_a_check_follow_from_it() -> None:
+    play = healthy()
+    for _ in range(3):
+        play.wait(20.0).beat().log(ONE, "VRRP_Script(chk_squid_service) failed (exited with status 1)")
+        play.log(TWO, "(proxy_ip1) Entering MASTER STATE").wait(5.0)
+        play.log(ONE, "VRRP_Script(chk_squid_service) succeeded")
+    play.refresh().served()
+    cause = play.one("check-flapping")
+    assert cause.summary == "proxy-serv01: the check chk_squid_service went down 3 times within 10 minutes"
+    assert play.one("instance-flapping").follows_from == cause.key
+
+
+def test_a_link_that_went_down_at_another_time_explains_nothing() -> None:
+    play = link_flaps(healthy(), times=2).wait(700.0).beat()
+    for _ in range(4):
+        play.wait(30.0).beat().log(ONE, "(proxy_ip1) Entering MASTER STATE")
+    play.refresh().served()
+    assert play.one("instance-flapping").follows_from is None
+
+
+# --- adverts-blocked ----------------------------------------------------------------------------
+
+
+BLOCKED = "(proxy_ip1): send advert error 1 (Operation not permitted)"
+
+
+def blocked(play: Play, text: str = BLOCKED, seconds: int = 5, *, trusted: bool = True) -> Play:
+    """keepalived says it with every advert; proxy-serv02 hears none and becomes master too."""
+    play.wait(1.0).added(TWO, f"{V1}/24").log(TWO, "(proxy_ip1) Entering MASTER STATE")
+    for _ in range(seconds):
+        play.wait(1.0).beat().log(ONE, text, trusted=trusted)
+    return play.served()
+
+
+def test_a_firewall_of_its_own_that_keeps_adverts_in_is_told_without_the_wire() -> None:
+    play = blocked(healthy())
+    found = play.one("adverts-blocked")
+    assert found.summary == (
+        "proxy-serv01 cannot send adverts of proxy_ip1: its own firewall drops VRRP on the way out "
+        "(Operation not permitted)"
+    )
+    assert [(e.source, e.text) for e in found.evidence] == [(f"keepalived's log on {ONE}", BLOCKED)]
+    assert found.remedy is not None
+    assert "iptables -S OUTPUT" in found.remedy and "nft list ruleset" in found.remedy
+    assert play.one("two-masters").follows_from == found.key
+    assert [f.id for f in play.findings() if f.follows_from is None] == ["adverts-blocked"]
+
+
+def test_other_errors_of_sending_are_no_firewall() -> None:
+    found = blocked(healthy(), "(proxy_ip1): send advert error 100 (Network is down)").one("adverts-blocked")
+    assert "Network is down" in found.summary and "firewall" not in found.summary
+
+
+def test_sending_that_works_again_or_a_forged_line_is_quiet() -> None:
+    assert "adverts-blocked" not in blocked(healthy()).later(10.0).ids()
+    assert "adverts-blocked" not in blocked(healthy(), trusted=False).ids()
+
+
 def test_the_words_of_1_3_5_count_too() -> None:
     play = healthy()
     for _ in range(3):

@@ -38,6 +38,29 @@ def test_squid_down() -> None:
     assert play.one("squid-not-listening").follows_from == found.key
 
 
+def test_a_squid_that_hangs_is_told_at_its_node_and_explains_the_vip() -> None:
+    play = healthy().wait(2.0).probe(V1, no_answer("connected, but no answer within 2 s")).served(V2)
+    found = play.one("squid-not-answering")
+    assert (found.severity, found.node) == (Severity.WARNING, ONE)
+    assert "squid does not answer clients of 192.168.2.101 although its check is well" in found.summary
+    assert {e.source for e in found.evidence} == {"client", f"squid on {ONE}"}
+    assert play.one("vip-not-serving").follows_from == found.key
+    assert play.verdict == "critical"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [("connection refused", None), ("no route to the address", None), ("refused", 403), ("x", 503)]
+)
+def test_a_closed_port_a_cut_way_and_an_answer_are_no_hang(error: str, status: int | None) -> None:
+    assert "squid-not-answering" not in healthy().wait(2.0).probe(V1, no_answer(error, status)).ids()
+
+
+def test_nobody_is_blamed_for_a_vip_that_two_nodes_hold_or_a_port_that_is_closed() -> None:
+    shared = healthy().added(TWO, f"{V1}/24").wait(2.0).beat().probe(V1, no_answer())
+    assert "squid-not-answering" not in shared.ids()
+    assert "squid-not-answering" not in healthy().read(ONE, squid("")).probe(V1, no_answer()).ids()
+
+
 def test_a_squid_outside_of_its_unit_is_told_as_such() -> None:
     found = healthy().read(ONE, units(unit("squid", active=False))).one("squid-down")
     assert "yet somebody listens on port 3128" in found.summary

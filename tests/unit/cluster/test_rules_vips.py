@@ -54,6 +54,12 @@ def test_no_vip_known() -> None:
     assert play.verdict == "unknown"
 
 
+def test_before_the_first_node_has_told_of_vips_it_is_connecting() -> None:
+    found = Play().phase(ONE, Phase.CONNECTING).one("vips-unknown")
+    assert found.summary == f"connecting … to {ONE} and {TWO}: no VIP is known yet"
+    assert (found.severity, found.unknown) == (Severity.INFO, True)
+
+
 def test_configured_vips_are_known_vips() -> None:
     assert "vips-unknown" not in Play(spec(vips=[str(V1)])).ids()
 
@@ -149,6 +155,22 @@ def test_on_no_readable_node_and_failing_is_critical_by_the_client() -> None:
     assert failing.follows_from == play.one("vip-holders-unknown").key
 
 
+def test_while_the_first_try_goes_on_it_is_connecting_and_stays_unknown() -> None:
+    play = Play(spec(vips=[str(V1)])).phase(ONE, Phase.CONNECTING).probe(V1)
+    found = play.one("vip-holders-unknown")
+    assert found.summary == f"connecting … to {ONE} and {TWO}: who holds 192.168.2.101 is not known yet"
+    assert (found.severity, found.unknown, play.verdict) == (Severity.INFO, True, "unknown")
+    play.connect(TWO).phase(ONE, Phase.CONNECTED).beat(ONE).probe(V1)
+    assert "connecting" in play.one("vip-holders-unknown").summary, "connected, and not read yet"
+
+
+def test_when_the_first_try_has_failed_it_is_connecting_no_more() -> None:
+    play = Play(spec(vips=[str(V1)])).phase(ONE, Phase.WAITING, LOST).phase(ONE, Phase.CONNECTING).connect(TWO)
+    found = next(f for f in play.all("vip-holders-unknown") if f.vip == V1)
+    assert (found.severity, found.unknown) == (Severity.WARNING, True)
+    assert "cannot be told" in found.summary
+
+
 def test_no_kernel_readable_is_unknown_even_when_served() -> None:
     play = healthy()
     for node in (ONE, TWO):
@@ -231,9 +253,10 @@ def test_client_not_tried_yet_and_not_tried_lately() -> None:
     play = Play().connect()
     found = play.all("vip-client-unknown")
     assert len(found) == 2 and all(f.unknown for f in found)
-    assert "no request was made yet" in found[0].summary
+    assert "no request was made yet" in found[0].summary and found[0].severity is Severity.INFO
     play = healthy().wait(9.0).beat()
-    assert "older than 8 s" in play.all("vip-client-unknown")[0].summary
+    lately = play.all("vip-client-unknown")[0]
+    assert "older than 8 s" in lately.summary and lately.severity is Severity.WARNING
     assert play.verdict == "unknown"
 
 

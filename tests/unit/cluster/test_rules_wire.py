@@ -172,6 +172,14 @@ def test_a_master_whose_adverts_do_not_leave_it() -> None:
     assert advertisers(play)[str(V1)] == (TWO,)
 
 
+def test_a_mute_master_whose_log_says_why_follows_from_that() -> None:
+    ears = muted()
+    ears.play.wait(14).added(TWO, f"{V1}/24").read(TWO, pair_daemon(TWO, one=MASTER))
+    play = ears.tell(25).log(ONE, "(proxy_ip1): send advert error 1 (Operation not permitted)")
+    assert play.one("wire-master-mute").follows_from == play.one("adverts-blocked").key
+    assert [f.id for f in play.findings() if f.follows_from is None] == ["adverts-blocked"]
+
+
 def test_a_master_that_has_just_stepped_back_is_not_mute() -> None:
     ears = muted()
     ears.play.wait(12).read(ONE, pair_daemon(ONE, one=BACKUP))

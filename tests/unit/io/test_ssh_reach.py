@@ -64,6 +64,24 @@ async def test_refused(tmp_path: Path) -> None:
     assert f"127.0.0.1:{port}" in problem.summary
 
 
+async def test_a_node_that_people_know_by_another_address_is_told_by_that_one(tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        node = NodeSpec(
+            name="node1",
+            address="127.0.0.1",
+            shown_address="192.168.2.251",
+            ssh=SshSpec(known_hosts=tmp_path / "hosts", user="ops", port=port),
+        )
+        with pytest.raises(ProblemError) as caught:
+            await SshConnector(environ={"HOME": str(tmp_path)}).connect(node)
+    problem = caught.value.problem
+    assert problem.summary == "node1: 192.168.2.251 refused the connection: no SSH server listens there"
+    said = f"{problem.summary} {problem.remedy} {problem.detail}"
+    assert str(port) not in said and "127.0.0.1" not in said
+
+
 async def test_no_answer_to_the_syn(tmp_path: Path) -> None:
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())

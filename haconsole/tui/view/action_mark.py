@@ -1,0 +1,31 @@
+"""What every header says while an operation is under way: of this console, or of another as its nodes tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from haconsole.model.operation import NodeOperation
+from haconsole.tui.view.action_running import left_word
+from haconsole.tui.view.text import Level, Line, Tone, join, middle, say, sign
+
+
+def own_mark(action: str, node: str, left_s: float | None, *, stopping: bool) -> Line:
+    """Our own: `… drain proxy-serv01 00:41`."""
+    left = "" if left_s is None else f" {left_word(left_s)}"
+    word = "putting back" if stopping else action
+    return (sign(Level.BUSY), say(f" {word} {middle(node, 16)}{left}", Tone.WARNING, "app.actions"))
+
+
+def told_mark(told: Mapping[str, NodeOperation], ours: str | None = None) -> Line:
+    """Locks that hold and drain notes, as the nodes told them. ours: the operation that `own_mark` shows."""
+    parts: list[Line] = []
+    locks = {o.lock.operation: o.lock for o in told.values() if o.lock is not None and (o.lock_left_s or 0.0) > 0}
+    locks.pop(ours or "", None)
+    for lock in locks.values():
+        who = f"{lock.owner or 'somebody'}@{lock.host}" if lock.host else lock.owner or "somebody"
+        told_of = f" {lock.name or 'operation'} {middle(lock.node or '?', 16)} by {middle(who, 20)}"
+        parts.append((sign(Level.BUSY), say(told_of, Tone.WARNING)))
+    for name, one in told.items():
+        if one.drain is not None:
+            parts.append((sign(Level.WARNING), say(f" {middle(name, 16)} drained", Tone.WARNING)))
+    return join(parts, 2)
