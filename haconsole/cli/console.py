@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from haconsole.cli import output, setup
@@ -13,6 +14,9 @@ from haconsole.cli.exits import Exit
 if TYPE_CHECKING:
     import click
 
+    from haconsole.cli.console_operations import ConsoleOperations
+    from haconsole.runtime.assemble import Parts
+    from haconsole.runtime.monitor import Monitor
     from haconsole.tui.app import ConsoleApp
 
 
@@ -39,14 +43,32 @@ def open_console(ctx: click.Context) -> int:
             tasks.create_task(listen_where_open(monitors, asking.cluster))
             tasks.create_task(run_all(monitors, parts.connector))
 
+    operations = _operations(monitors, parts)
     return run_console(
         monitors,
         clock=parts.clock.now,
         operator=setup.operator(),
         run_sources=run_sources,
+        operations=operations,
         read_only=all(c.read_only for c in clusters),
         made=asking.use,
     )
+
+
+def _operations(monitors: Sequence[Monitor], parts: Parts) -> Mapping[str, ConsoleOperations]:
+    """Of every cluster that is not read-only: for the others nothing is made that could change a node."""
+    changing = [m for m in monitors if not m.spec.read_only]
+    if not changing:
+        return {}
+    from haconsole.cli.console_operations import ConsoleOperations
+    from haconsole.io.audit_file import AuditFile, default_path
+    from haconsole.runtime.operate import Operate
+
+    audit = AuditFile(default_path())
+    return {
+        m.spec.name: ConsoleOperations(Operate(m, parts.connector, parts.clock, audit), parts.clock, setup.operator())
+        for m in changing
+    }
 
 
 class AskOnScreen:

@@ -1,6 +1,7 @@
 """The console as a Textual app: which screen is shown, the tick, copying, themes, leaving.
 
-It reads sources and draws; it has no way to change a node. Quitting never waits for anything.
+It reads sources and draws; the way to change a node is `acts`, where there is one. Quitting waits for nothing but an
+action under way to be put back.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import ClassVar
@@ -22,18 +23,18 @@ from textual.worker import Worker, WorkerState
 from haconsole.cluster.conclude import Snapshot
 from haconsole.model.spec import ClusterSpec
 from haconsole.tui import safe, themes
+from haconsole.tui.acts import ActingApp
 from haconsole.tui.commands import ConsoleCommands
 from haconsole.tui.fleet import Fleet
-from haconsole.tui.in_order import InOrder
 from haconsole.tui.places import PLACES, place
 from haconsole.tui.printable import printable
 from haconsole.tui.remember import Memory
-from haconsole.tui.screens.base import ConsoleScreen
+from haconsole.tui.screens.base import ConsoleScreen, OverScreen
 from haconsole.tui.screens.clusters import ClustersScreen
 from haconsole.tui.screens.help import HelpScreen
 from haconsole.tui.screens.pages import PageScreen
 from haconsole.tui.screens.secret import SecretScreen
-from haconsole.tui.source import Clock, ClusterSource, RunSources
+from haconsole.tui.source import Clock, ClusterSource, Operations, RunSources
 from haconsole.tui.view.header import Standing
 from haconsole.tui.view.keys import Hint
 from haconsole.tui.view.text import Kind, Row
@@ -47,7 +48,7 @@ PEEKS = 5
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
-class ConsoleApp(InOrder[int]):
+class ConsoleApp(ActingApp):
     """Shows clusters. The return value is the exit code."""
 
     CSS_PATH = Path(__file__).with_name("console.tcss")
@@ -62,6 +63,7 @@ class ConsoleApp(InOrder[int]):
         Binding("y", "copy", "Copy the row", id="app.copy"),
         Binding("Y", "copy_all", "Copy the pane", id="app.copy_all"),
         Binding("t", "next_theme", "Next theme", id="app.theme"),
+        Binding("a", "actions", "Actions on a node", id="app.actions"),
         Binding("0", "back_to_clusters", "Clusters", id="app.clusters"),
         *(Binding(p.key, f"place('{p.id}')", p.title, id=f"app.place.{p.id}") for p in PLACES),
     ]
@@ -73,13 +75,15 @@ class ConsoleApp(InOrder[int]):
         clock: Clock,
         operator: str,
         run_sources: RunSources | None = None,
+        operations: Mapping[str, Operations] | None = None,
         read_only: bool = False,
         zone: tzinfo | None = None,
         remember: Path | None = None,
         theme: str | None = None,
         theme_folders: Sequence[Path] = (),
     ) -> None:
-        super().__init__()
+        """operations: of the clusters where actions are allowed, by name; none at all where `read_only`."""
+        super().__init__({} if read_only else operations or {}, clock)
         self.fleet = Fleet(sources)
         self.zone = Times(zone)
         self._asking = asyncio.Lock()
@@ -110,7 +114,9 @@ class ConsoleApp(InOrder[int]):
 
     def standing(self, now: float, *, read_only: bool) -> Standing:
         """What every header says."""
-        return Standing(self._operator, read_only or self._read_only, now, self.zone, self._trouble)
+        shown = None if self.cluster is None else self.fleet.kept(self.cluster)
+        mark = self.mark(None if shown is None else shown.picture, now)
+        return Standing(self._operator, read_only or self._read_only, now, self.zone, self._trouble, mark)
 
     async def ask(self, node: str, prompt: str, *, echo: bool) -> str | None:
         """Ask the operator for a secret that a node wants; None: no answer. One question at a time."""
@@ -165,9 +171,21 @@ class ConsoleApp(InOrder[int]):
                 loop.add_signal_handler(number, self._obey, number)
 
     def _obey(self, number: signal.Signals) -> None:
-        self.exit(128 + number, return_code=128 + number)
+        if self.without_screen:
+            return
+        if number is signal.SIGHUP:
+            self.leave_without_screen(128 + number)
+        else:
+            self.exit(128 + number, return_code=128 + number)
+
+    def hung_up(self) -> None:
+        """The terminal is gone, whoever tells it first: as SIGHUP does."""
+        if self.is_running:
+            self._obey(signal.SIGHUP)
 
     def on_unmount(self) -> None:
+        if self.under_way is not None:
+            return  # `run` goes on with what has to be put back; no signal may end that
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
@@ -194,13 +212,15 @@ class ConsoleApp(InOrder[int]):
     def _tick(self) -> None:
         now = self._clock()
         self.fleet.look(now)
+        if self.under_way is not None:
+            self.under_way.look(self.snapshot(self.under_way.cluster).picture)
         for screen in reversed(self.screen_stack):
             if isinstance(screen, ConsoleScreen):
                 screen.tick(now)
                 break
 
     async def action_quit(self) -> None:
-        """Leave at once; what still runs is cancelled and not waited for."""
+        """Leave at once, unless an action is under way: what else still runs is cancelled and not waited for."""
         self.exit(0)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -209,7 +229,35 @@ class ConsoleApp(InOrder[int]):
             return len(self.fleet.names) > 1
         if action == "place":
             return self.cluster is not None
+        if action == "actions":
+            return self.acts_here
         return super().check_action(action, parameters)
+
+    # --- acting ---------------------------------------------------------------
+
+    @property
+    def acts_here(self) -> bool:
+        """`a` has something to show: an action that runs or has ended unseen, or those of this cluster."""
+        if self.under_way is not None or not self.result_seen:
+            return True
+        here = isinstance(self.screen, place("cluster").screen)
+        return here and self.operations(self.cluster) is not None
+
+    def action_actions(self) -> None:
+        """Show what is under way, else what can be done to the node one is at."""
+        if self.under_way is not None or not self.result_seen:
+            self.show_acting()
+        elif self.acts_here:
+            self.offer_actions(getattr(self.screen, "focused_node", None))
+
+    def offer_actions(self, node: str | None) -> None:
+        """The actions on a node; None: on one that is chosen first."""
+        from haconsole.tui.screens.actions import ActionsScreen
+
+        cluster = self.cluster
+        if cluster is not None and self.operations(cluster) is not None:
+            self._close_pages()
+            self.push_screen(ActionsScreen(cluster, node))
 
     # --- where one is ---------------------------------------------------------
 
@@ -247,13 +295,13 @@ class ConsoleApp(InOrder[int]):
             self.switch_screen(wanted.make(cluster))
 
     def _close_pages(self) -> None:
-        while isinstance(self.screen, PageScreen | HelpScreen):
+        while isinstance(self.screen, PageScreen | HelpScreen | OverScreen):
             self.pop_screen()
 
     def action_step_back(self) -> None:
         """One step back: from a page, from a screen to the cluster, from the cluster to the list."""
         screen = self.screen
-        if isinstance(screen, PageScreen | HelpScreen):
+        if isinstance(screen, PageScreen | HelpScreen | OverScreen):
             self.pop_screen()
         elif isinstance(screen, place("cluster").screen):
             self.action_back_to_clusters()
@@ -282,6 +330,10 @@ class ConsoleApp(InOrder[int]):
         """Copy every row of the pane."""
         if isinstance(self.focused, LinePane):
             self._copy("\n".join(safe.copied_text(row.line) for row in self.focused.rows), what="the pane")
+
+    def copy_text(self, value: str) -> None:
+        """Copy lines that a screen made."""
+        self._copy(value)
 
     def _copy(self, value: str, what: str | None = None) -> None:
         lines = [printable(line) for line in value.split("\n")]

@@ -1,4 +1,5 @@
-"""The command palette: our commands and no others. Every one is also a key or a click; none changes a node."""
+"""The command palette: our commands and no others. Every one is also a key or a click; none changes a node:
+an action begins with its name typed, and nowhere else."""
 
 from __future__ import annotations
 
@@ -31,6 +32,11 @@ class ConsoleCommands(Provider):
         if console.cluster is not None:
             for place in PLACES:
                 yield Command(place.title, f"key {place.key}", partial(console.action_place, place.id))
+        if console.under_way is not None or not console.result_seen:
+            yield Command("Action under way", "its steps and how it ends", console.show_acting)
+        elif console.cluster is not None and console.operations(console.cluster) is not None:
+            for node in console.spec(console.cluster).nodes:
+                yield Command(f"Actions on {node.name}", "key a", partial(console.offer_actions, node.name))
         if len(console.fleet.names) > 1:
             yield Command("Clusters", "the list, worst first", console.action_back_to_clusters)
             for name in console.fleet.names:

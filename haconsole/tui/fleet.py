@@ -59,6 +59,10 @@ class Fleet:
         news = serial != self._sources[name].serial()
         return (-waited if waited >= TICKS_FOR_ALL else -1 if news else 0, not news)
 
+    def kept(self, name: str) -> Snapshot | None:
+        """One cluster as it was last seen."""
+        return self._kept.get(name)
+
     def all(self) -> list[tuple[str, Snapshot | None]]:
         """Every cluster as it was last seen; None: not looked at yet."""
         return [(n, self._kept.get(n)) for n in self._sources]

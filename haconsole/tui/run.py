@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import Final
 
+from haconsole.tui import hangup
 from haconsole.tui.app import ConsoleApp
-from haconsole.tui.source import Clock, ClusterSource, RunSources
+from haconsole.tui.source import Clock, ClusterSource, Operations, RunSources
 
 GRACE_S: Final = 0.3
 """What cancelled monitors get to say goodbye; a node that hangs gets no more."""
@@ -25,6 +27,7 @@ def run_console(
     clock: Clock,
     operator: str,
     run_sources: RunSources | None = None,
+    operations: Mapping[str, Operations] | None = None,
     read_only: bool = False,
     zone: tzinfo | None = None,
     remember: Path | None = None,
@@ -47,7 +50,8 @@ def run_console(
         sources,
         clock=clock,
         operator=operator,
-        run_sources=run_sources,
+        run_sources=None if run_sources is None else _outliving(run_sources),
+        operations=operations,
         read_only=read_only,
         zone=zone,
         remember=remember or platformdirs.user_state_path("haconsole") / "console.json",
@@ -58,12 +62,47 @@ def run_console(
         made(app)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    try:
-        with _short_collections():
-            result = app.run(loop=loop)
-    finally:
-        _leave(loop)
+    with hangup.watched(_terminal(), loop, app.hung_up, lambda: app.under_way is not None):
+        try:
+            with _short_collections():
+                result = app.run(loop=loop)
+        finally:
+            _put_back(app, loop)
+            _leave(loop)
+    if app.left_with is not None:
+        return app.left_with
     return result if result is not None else app.return_code or 0
+
+
+def _terminal() -> int | None:
+    """What the screen is drawn on; None: it cannot be told."""
+    try:
+        return sys.stdin.fileno()
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _outliving(run_sources: RunSources) -> RunSources:
+    """The monitors go on when the screen is gone, for what is put back has to be seen. `_leave` ends them."""
+
+    async def run() -> None:
+        await asyncio.shield(asyncio.ensure_future(run_sources()))
+
+    return run
+
+
+def _put_back(app: ConsoleApp, loop: asyncio.AbstractEventLoop) -> None:
+    """The screen is gone, whyever; an action that is under way is put back all the same, whatever signals come."""
+    acting = app.put_back()
+    if acting is None:
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        loop.run_until_complete(acting.over())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

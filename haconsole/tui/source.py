@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.hearing import Hearing
-from haconsole.model.operation import NodeOperation
 from haconsole.model.spec import ClusterSpec
 
 if TYPE_CHECKING:  # what a console that only looks does not load
@@ -106,6 +105,3 @@ class Operations(Protocol):
         self, prepared: Prepared, observe: Callable[[Told], None], started: Callable[[Handle], None]
     ) -> Report:
         """Do it, to the verified end; must not be cancelled. Raises: CannotError: nothing was changed."""
-
-    def told(self) -> Mapping[str, NodeOperation]:
-        """Node -> locks and drain notes that it told lately; a node that was not asked is not in it."""

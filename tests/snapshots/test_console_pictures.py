@@ -8,6 +8,7 @@ import pytest
 from haconsole.tui import themes
 from tests.unit.tui import hearings, scenes
 from tests.unit.tui.driving import console, fleet
+from tests.unit.tui.operating import offering, pictured
 
 SIZES = {"small": (80, 24), "large": (160, 48)}
 SITUATIONS = ["healthy", "eth1-down", "unreachable", "split-brain", "connecting", "unprivileged", "hostile"]
@@ -24,6 +25,12 @@ def still(monkeypatch):
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_cluster(snap_compare, situation, size):
     assert snap_compare(console(scenes.SITUATIONS[situation]()), terminal_size=size)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("situation", [scenes.first_second, scenes.squid_hung], ids=["first-second", "squid-hung"])
+def test_cluster_as_the_rules_see_it(snap_compare, situation, size):
+    assert snap_compare(console(situation()), terminal_size=size)
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -117,3 +124,43 @@ def test_adverts_without_colour(snap_compare, monkeypatch):
 
 def test_adverts_of_the_hostile(snap_compare):
     assert snap_compare(listening(hearings.hostile, "hostile"), terminal_size=(80, 24), press=["2"])
+
+
+LIST = ["n", "a"]
+SQUID_STOP = [*LIST, *["down"] * 6, "enter"]
+BEGUN = [*SQUID_STOP, "enter", "tab", *scenes.ONE, "enter"]
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        LIST,
+        SQUID_STOP,
+        [*SQUID_STOP, "enter"],
+        [*SQUID_STOP, "enter", "pagedown"],
+        BEGUN,
+        [*BEGUN, "n"],
+        [*BEGUN, "escape"],
+    ],
+    ids=["list", "words", "confirm", "confirm-checked", "running", "result", "elsewhere"],
+)
+def test_actions(snap_compare, keys, size):
+    assert snap_compare(pictured(offering()[0]), terminal_size=size, press=keys)
+
+
+@pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
+@pytest.mark.parametrize("keys", [["enter"], ["enter", "o"]], ids=["refused", "override"])
+def test_refused_action(snap_compare, keys, size):
+    app, _ = offering(scenes.eth1_down())
+    assert snap_compare(app, terminal_size=size, press=[*SQUID_STOP, *keys])
+
+
+def test_actions_without_colour(snap_compare, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    app, _ = offering(scenes.eth1_down())
+    assert snap_compare(app, terminal_size=(80, 24), press=[*SQUID_STOP, "enter"])
+
+
+def test_actions_of_the_hostile(snap_compare):
+    assert snap_compare(offering(scenes.hostile())[0], terminal_size=(80, 24), press=LIST)

@@ -148,7 +148,7 @@ class AdvertsScreen(ConsoleScreen):
         if hearing is None:
             return
         window = WINDOWS_S[self._window]
-        many = sum(len(lane.senders) for lane in self._lanes) > MANY
+        many = sum(len(lane.senders) + lane.left_out for lane in self._lanes) > MANY
         age = now - self._lanes_at
         if many and 0 <= age < (LATEST_S if now - self._typed_at < TYPING_S else STORM_S):
             return

@@ -34,6 +34,14 @@ class ConsoleScreen(Screen[None]):
     def console(self) -> ConsoleApp:
         return cast("ConsoleApp", self.app)
 
+    def hints(self) -> tuple[Hint, ...]:
+        """Keys for the last line as things stand."""
+        return self.HINTS
+
+    def places(self) -> list[Hint]:
+        """Screens for the last line."""
+        return self.console.places_here()
+
     def head(self) -> Bar:
         return Bar(id="head")
 
@@ -50,7 +58,7 @@ class ConsoleScreen(Screen[None]):
         if self.is_mounted and self.size.width and {"head", "keys"} <= there:
             self.set_class(self.size.height < FLAT_BELOW, "-flat")
             self.look(now)
-            self.query_one("#keys", Bar).show(key_line(self.console.places_here(), self.HINTS, self.size.width))
+            self.query_one("#keys", Bar).show(key_line(self.places(), self.hints(), self.size.width))
 
     def on_resize(self, _event: events.Resize) -> None:
         self.tick(self.console.now())
@@ -62,3 +70,10 @@ class ConsoleScreen(Screen[None]):
         """What `y` copies and Enter opens."""
         focused: Widget | None = self.focused
         return focused.row if isinstance(focused, LinePane) else None
+
+
+class OverScreen(ConsoleScreen):
+    """Stands over another screen of the cluster: a step back closes it. Its own keys need the last line."""
+
+    def places(self) -> list[Hint]:
+        return []

@@ -1,6 +1,7 @@
 """Run the console on this process's terminal, as the command line does; for `test_leaving`.
 
-The monitors behave as the first argument says: `well`, `hang` (they ignore being cancelled), `die`.
+The monitors behave as the first argument says: `well`, `hang` (they ignore being cancelled), `die`. `acting`: there are
+actions; one that was begun puts back when the folder has a file `back`, and tells of it in `told`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from haconsole.tui.run import run_console
 from tests.unit.tui import scenes
+from tests.unit.tui.operating import FakeOperations, whole
 
 
 async def monitors() -> None:
@@ -24,13 +26,38 @@ async def monitors() -> None:
                 raise
 
 
+async def until(condition) -> None:
+    """Return when it holds; whoever waits for this process has a deadline."""
+    while not condition():  # noqa: ASYNC110 - a file tells nobody that it is there
+        await asyncio.sleep(0.01)
+
+
+class Slow(FakeOperations):
+    """The node puts back when it is allowed to."""
+
+    async def carry_out(self, prepared, observe, started):
+        folder = Path(sys.argv[2])
+        self.back.clear()
+        running = asyncio.ensure_future(super().carry_out(prepared, observe, started))
+        await until(lambda: self.handle is not None and self.handle.stop.is_set())
+        (folder / "told").write_text("stopping", encoding="utf-8")
+        await until((folder / "back").exists)
+        self.back.set()
+        report = await running
+        (folder / "told").write_text(report.result.value, encoding="utf-8")
+        return report
+
+
 if __name__ == "__main__":
+    acting = sys.argv[1] == "acting"
+    shown = whole() if acting else scenes.healthy()
     sys.exit(
         run_console(
-            [scenes.FixedSource(scenes.healthy())],
+            [scenes.FixedSource(shown)],
             clock=lambda: scenes.NOW,
             operator=scenes.OPERATOR,
             run_sources=monitors,
+            operations={"proxy": Slow(shown)} if acting else None,
             zone=scenes.ZONE,
             remember=Path(sys.argv[2]) / "console.json",
             user_themes=Path(sys.argv[2]),

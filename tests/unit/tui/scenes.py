@@ -11,10 +11,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address, ip_interface
 
-from haconsole.cluster.conclude import Snapshot
+from haconsole.cluster.conclude import Snapshot, conclude
 from haconsole.cluster.hearing import Hearing
 from haconsole.cluster.picture import picture
-from haconsole.model.events import ClientProbed, ClientResult, Phase, Subject
+from haconsole.cluster.reduce import initial, reduce
+from haconsole.model.events import ClientProbed, ClientResult, LinkPhase, Phase, Subject
 from haconsole.model.findings import Evidence, Finding, Severity, Verdict
 from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.readings import (
@@ -164,10 +165,16 @@ def node(
             now - 3,
             "squid",
         ),
-        counters=Known(SquidCounters(requests_per_s=rate, clients=clients, hit_ratio=0.63), now - 3, "squid.counters")
-        if squid
-        else None,
+        counters=counted(rate, clients, now - 3) if squid else None,
+        counters_before=counted(rate, clients, now - 13) if squid else None,
     )
+
+
+def counted(rate: float, clients: int, at: float) -> Known[SquidCounters]:
+    """squid's counters at `at`, with `rate` requests a second since always."""
+    total = round(rate * (at - NOW + DAY))
+    value = SquidCounters(client_requests=total, requests_per_s=rate / 2, clients=clients, hit_ratio=0.63)
+    return Known(value, at, "squid.counters")
 
 
 def gone(
@@ -461,6 +468,25 @@ def large(*, links: int = 10_000, lines: int = 2_000) -> Snapshot:
     first = node(ONE, states=(VrrpState.MASTER, VrrpState.BACKUP), vips=["192.168.2.101"], more_links=links)
     log = [said(lines - i, ONE, "keepalived", f"(proxy_ip1) line {i} of a long night") for i in range(lines)]
     return snapshot(state([first, BOTH_WELL[1]()], [probes(VIP1, QUICK), probes(VIP2, SLOWER)], log), [], Verdict.OK)
+
+
+def first_second() -> Snapshot:
+    """Both nodes are being connected for the first time; what is concluded is the rules' own."""
+    of = initial(SPEC)
+    for name in (ONE, TWO):
+        of = reduce(of, LinkPhase(node=name, at=NOW - 1, phase=Phase.CONNECTING))
+    return conclude(SPEC, of, NOW)
+
+
+def squid_hung() -> Snapshot:
+    """squid of the first node answers no client, and its check is well; what is concluded is the rules' own."""
+    late = "connected, but no answer within 2 s"
+    of = state(
+        [make() for make in BOTH_WELL],
+        [probes(VIP1, [*QUICK[:20], *[None] * 10], error=late), probes(VIP2, SLOWER)],
+        STARTED,
+    )
+    return conclude(SPEC, of, NOW)
 
 
 def three_nodes() -> Snapshot:

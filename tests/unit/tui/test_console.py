@@ -210,7 +210,8 @@ async def test_three_nodes_scroll_in_a_narrow_terminal_and_stand_side_by_side_in
     app = console(scenes.three_nodes())
     async with driven(app, SMALL) as pilot:
         assert shows(app, "1/3", "2/3")
-        assert not shows(app, "proxy-serv03")
+        assert shows(app, "all 3 nodes", "● serv03", "n and → go to each"), "what is not on the screen has its sign"
+        assert not shows(app, "192.168.2.253")
         await press(pilot, "n", "right", "right")
         await until(pilot, lambda: shows(app, "proxy-serv03"))
         await pilot.resize_terminal(*LARGE)

@@ -85,8 +85,8 @@ def terminal(tmp_path):
         one.close()
 
 
-def restored(terminal):
-    last = terminal.output[-600:]
+def restored(terminal, tail=600):
+    last = terminal.output[-tail:]
     assert LEFT_ALTERNATE_SCREEN in last
     assert CURSOR_SHOWN in last
     assert MOUSE_OFF in last
@@ -131,6 +131,58 @@ def test_monitors_that_die_leave_the_console_on_the_screen_saying_so(terminal):
         restored(dead)
     finally:
         dead.close()
+
+
+def begun(console):
+    """A squid-stop of proxy-serv01, held."""
+    for keys, seen in (
+        (b"na", b"link-down public"),
+        (b"\x1b[B" * 6 + b"\r", b"node reverts after"),
+        (b"\r", b"[ Cancel ]"),
+        (b"\tproxy-serv01\r", b"heals itself,"),
+    ):
+        console.output = b""
+        os.write(console.master, keys)
+        console.read_until(seen)
+    console.read_until(b"hold")
+
+
+def told(tmp_path, word):
+    end = time.monotonic() + 10
+    while not (tmp_path / "told").exists() or (tmp_path / "told").read_text(encoding="utf-8") != word:
+        assert time.monotonic() < end, "the action was not asked to put back"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("how", ["q", "ctrl+c twice", "SIGTERM", "SIGINT"])
+def test_leaving_waits_for_an_action_to_be_put_back_and_says_how_it_ended(terminal, tmp_path, how):
+    console = terminal("acting")
+    begun(console)
+    if how.startswith("SIG"):
+        console.process.send_signal(getattr(signal, how))
+    else:
+        os.write(console.master, {"q": b"q", "ctrl+c twice": b"\x03\x03"}[how])
+    told(tmp_path, "stopping")
+    console.read_until(b"put back")
+    assert console.process.poll() is None
+    (tmp_path / "back").touch()
+    assert console.wait()[0] == 4
+    restored(console, tail=2000)
+    assert b"haconsole: reverted: put back: stopped by the operator" in console.output
+    assert (tmp_path / "told").read_text(encoding="utf-8") == "reverted"
+
+
+def test_a_terminal_that_goes_away_leaves_nothing_half_way(terminal, tmp_path):
+    console = terminal("acting")
+    begun(console)
+    console.process.send_signal(signal.SIGHUP)
+    told(tmp_path, "stopping")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        console.process.send_signal(number)
+    assert console.process.poll() is None
+    (tmp_path / "back").touch()
+    assert console.wait()[0] == 4
+    assert (tmp_path / "told").read_text(encoding="utf-8") == "reverted"
 
 
 def test_without_colour_no_colour_is_sent(terminal):

@@ -179,6 +179,13 @@ def test_the_panes_share_exactly_what_there_is(height, vips, findings):
     assert min(sizes.vips, sizes.nodes, sizes.findings) > 0
 
 
+@pytest.mark.parametrize("height", range(18, 60))
+def test_the_roll_of_the_nodes_gets_its_line(height):
+    sizes = heights(height, flat=height < 34, vips=3, nodes=9, findings=2, roll=1)
+    assert sizes.vips + sizes.nodes + sizes.findings + sizes.events + 1 == height - 2
+    assert min(sizes.vips, sizes.nodes, sizes.findings) > 0
+
+
 def test_the_vips_of_the_article_always_fit_and_forty_leave_room_for_the_rest():
     assert vips_that_fit(24, flat=True) >= 2
     assert heights(24, flat=True, vips=40, nodes=9, findings=1).nodes >= 4

@@ -5,12 +5,12 @@ from ipaddress import ip_address, ip_interface
 
 import pytest
 
-from haconsole.model.events import Subject
+from haconsole.model.events import ClientResult, Subject
 from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.readings import ConfigTest, StateSource
 from haconsole.model.state import Known
 from haconsole.tui.view.instances import short_addresses
-from haconsole.tui.view.nodes import node_column
+from haconsole.tui.view.nodes import NodeColumn, node_column, roll
 from haconsole.tui.view.text import Level, plain, width_of
 from tests.unit.tui import scenes
 
@@ -136,6 +136,28 @@ def test_a_service_that_would_not_come_back_after_a_boot_is_a_warning():
     assert column(shown).level is Level.WARNING
 
 
+def test_a_squid_that_does_not_answer_clients_is_not_well_though_its_check_is():
+    shown = scenes.healthy()
+    late = ClientResult(ok=False, checked="http", error="connected, but no answer within 2 s")
+    vip = shown.picture.vips[0]
+    vip = replace(vip, client=replace(vip.client, result=late), failed_since=scenes.NOW - 20)
+    shown = replace(shown, picture=replace(shown.picture, vips=(vip, shown.picture.vips[1])))
+    for width in (WIDE, NARROW):
+        found = column(shown, width=width)
+        rows = {r.key.rpartition("node/proxy-serv01/")[2]: r for r in found.rows}
+        assert rows["squid"].level is Level.CRITICAL and "squid" in plain(rows["squid"].line)
+        assert plain(rows["squid"].line).replace(" ", "").startswith("squid✖active")
+        assert any("✖ .101 not answered" in plain(r.line) for r in found.rows)
+        assert found.level > Level.OK and plain(found.title).startswith("✖")
+        assert column(shown, 1, width=width).level is Level.OK
+
+
+def test_squids_own_mean_of_requests_is_marked_as_such():
+    for width in (WIDE, NARROW):
+        assert any("42 req/s (5 min)" in t for t in texts(changed(scenes.healthy(), rate_is_mean=True), width=width))
+        assert not any("5 min" in t for t in texts(scenes.healthy(), width=width))
+
+
 def test_a_service_in_between_is_in_progress():
     shown = changed(scenes.healthy(), keepalived=scenes.unit("keepalived", active=False, state="activating"))
     assert column(shown).rows[0].level is Level.BUSY
@@ -208,6 +230,19 @@ def test_thousands_of_interfaces_are_a_number():
     text = texts(scenes.large(links=10_000))
     assert "+10,000 more" in "\n".join(text)
     assert len(text) < 12
+
+
+@pytest.mark.parametrize("count", [3, 9, 40])
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_where_columns_scroll_one_line_has_every_node_or_its_count_the_worst_first(count, width):
+    levels = [Level.OK] * (count - 1) + [Level.CRITICAL]
+    columns = [NodeColumn(f"proxy-serv{i:02}", (), (), lv) for i, lv in enumerate(levels, 1)]
+    text = plain(roll(columns, width))
+    assert width_of(roll(columns, width)) == width
+    assert text.startswith(f" all {count} nodes  ✖ ") and f"serv{count:02}" in text.split("●")[0]
+    shown = text.count("●") + text.count("✖")
+    more = int(text.partition("+")[2].split()[0]) if "+" in text else 0
+    assert shown - (more > 0) + more == count
 
 
 def test_where_columns_scroll_a_title_says_which_one_it_is():
