@@ -17,7 +17,7 @@ settings.load_profile("haconsole")
 # A run in the background of a script starts with SIGINT ignored, and what it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_SECOND_LAB = frozenset({"test_adverts.py", "test_lab_itself.py", "test_debian_11_and_13.py"})
+_SECOND_LAB = frozenset({"test_adverts.py", "test_lab_itself.py", "test_debian_11_and_13.py", "test_node_killed.py"})
 
 
 def _group(item: pytest.Item) -> str | None:

@@ -56,19 +56,6 @@ AGENTS_ACTIVE: Final = CommandSpec(
     timeout_s=3,
     doc="Do programs run that may start again what was stopped.",
 )
-LOG: Final = CommandSpec(
-    id="ask.log",
-    argv=(
-        "journalctl", "--no-pager", "-o", "json",
-        "--output-fields=MESSAGE,_COMM,_UID,_PID,SYSLOG_IDENTIFIER,SYSLOG_PID,_SYSTEMD_UNIT,UNIT,_SOURCE_REALTIME_TIMESTAMP",
-        "-n", str(LOG_LINES), "_COMM=keepalived", "_UID=0", "+", "SYSLOG_IDENTIFIER=haconsole", "_UID=0",
-        "+", "_PID=1", "UNIT={keepalived_unit}.service", "+", "_PID=1", "UNIT={squid_unit}.service",
-    ),
-    subject=Subject.LOG,
-    timeout_s=4,
-    limit=2 << 20,
-    doc="What keepalived, systemd and haconsole's own reverts wrote last: changes of master, and what explains them.",
-)  # fmt: skip
 SUDO_LIST: Final = CommandSpec(
     id="ask.sudo-list",
     argv=("sudo", "-n", "-l"),
@@ -79,9 +66,32 @@ SUDO_LIST: Final = CommandSpec(
 )
 
 COMMANDS: Final[Mapping[str, CommandSpec]] = {
-    c.id: c for c in (*NONLOCAL_BIND.values(), TIMERS, AGENTS_ACTIVE, LOG, SUDO_LIST)
+    c.id: c for c in (*NONLOCAL_BIND.values(), TIMERS, AGENTS_ACTIVE, SUDO_LIST)
 }
-"""By id. `connections` and `may` make further ones."""
+"""By id. `log`, `connections` and `may` make further ones."""
+
+
+_FIELDS: Final = "MESSAGE,_COMM,_UID,_PID,SYSLOG_IDENTIFIER,SYSLOG_PID,_SYSTEMD_UNIT,UNIT,_SOURCE_REALTIME_TIMESTAMP"
+
+
+def log(uid: int) -> CommandSpec:
+    """The journal's end. uid: of the login, whose haconsole lines count as root's do. Raises: ValueError."""
+    if uid < 0:
+        raise ValueError(f"{uid} is nobody's number")
+    return CommandSpec(
+        id="ask.log",
+        argv=(
+            "journalctl", "--no-pager", "-o", "json", f"--output-fields={_FIELDS}", "-n", str(LOG_LINES),
+            "_COMM=keepalived", "_UID=0",
+            "+", "SYSLOG_IDENTIFIER=haconsole", "_UID=0",
+            "+", "SYSLOG_IDENTIFIER=haconsole", f"_UID={uid}",
+            "+", "_PID=1", "UNIT={keepalived_unit}.service", "+", "_PID=1", "UNIT={squid_unit}.service",
+        ),
+        subject=Subject.LOG,
+        timeout_s=4,
+        limit=2 << 20,
+        doc="What keepalived, systemd and haconsole wrote last: changes of master, and what explains them.",
+    )  # fmt: skip
 
 
 def connections(port: int) -> CommandSpec:

@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "demo": ("haconsole.cli.demo", "The console on an embedded cluster: nothing to install, no root."),
     "doctor": ("haconsole.cli.doctor", "Can each node be reached and read; what is missing and how to mend it."),
     "forecast": ("haconsole.cli.forecast", "What if: who holds which VIP then, and what clients lose."),
+    "maintain": ("haconsole.cli.maintain", "Node after node: drain, patch and reboot, checks, give back."),
     "node": ("haconsole.cli.node", "One guarded action on a node: drain, stop, start, link down; it heals itself."),
     "status": ("haconsole.cli.status", "One picture of the clusters, and an exit code."),
     "sudoers": ("haconsole.cli.sudoers", "The sudoers file for a plain login: exact command lines."),

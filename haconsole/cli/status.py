@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,9 @@ def command(
 
     Exit code: 0 all well, 1 warning, 2 critical, 3 unknown; 64 for a wrong call or configuration.
     """
+    from haconsole.runtime.assemble import warm_up
+
+    warm_up()
     ctx.obj.update({k: v for k, v in (("cluster", cluster), ("config", config)) if v is not None})
     found = setup.clusters(ctx, usage_exit=STATUS_USAGE)
     color = not (no_color or ctx.obj.get("no_color"))
@@ -44,13 +48,14 @@ def command(
 
 
 async def _once(clusters: Sequence[ClusterSpec], form: str, *, color: bool) -> int:
-    from haconsole.runtime.assemble import production
+    from haconsole.runtime.assemble import production_ahead
 
-    parts = production(setup.TerminalPrompter())
     progress = output.Progress()
     names = ", ".join(n.name for c in clusters for n in c.nodes)
     progress.show(f"reading {names if len(names) < 60 else f'{len(clusters)} clusters'} …")
+    parts = await production_ahead(setup.TerminalPrompter(), [n for c in clusters for n in c.nodes])
     try:
+        await asyncio.to_thread(_imports, form)  # while the nodes shake hands
         snapshots = await look(clusters, parts)
     finally:
         progress.clear()
@@ -60,6 +65,13 @@ async def _once(clusters: Sequence[ClusterSpec], form: str, *, color: bool) -> i
     except BrokenPipeError:
         output.left()  # the verdict stays what it is
     return exit_code(snapshots)
+
+
+def _imports(form: str) -> None:
+    """What the look and the telling need."""
+    importlib.import_module("haconsole.runtime.once")
+    if form != "nagios":
+        importlib.import_module("haconsole.report.status" if form == "json" else "haconsole.report.status_table")
 
 
 async def look(clusters: Sequence[ClusterSpec], parts: Parts) -> list[Snapshot]:

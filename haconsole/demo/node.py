@@ -21,6 +21,8 @@ from haconsole.model.spec import IpAddress
 
 BOOT_S: Final = 9.0
 """From power on until the services start."""
+DOWN_S: Final = 6.0
+"""Of a reboot: from its last word until power on."""
 
 
 class Segment(Protocol):
@@ -181,6 +183,13 @@ class SimNode:
         self._segment.changed()
         self.sim.later(BOOT_S - 1.0, self._if_on(self.start_squid))
         self.sim.later(BOOT_S, self._if_on(self.start_keepalived))
+
+    def reboot(self) -> None:
+        """Services are stopped in order, as systemd does; then off, and on again."""
+        self.stop_keepalived()
+        self.stop_squid()
+        self.sim.later(1.0, self.power_off)
+        self.sim.later(1.0 + DOWN_S, self.power_on)
 
     def _if_on(self, action: Callable[[], None]) -> Callable[[], None]:
         return lambda: action() if self.on else None

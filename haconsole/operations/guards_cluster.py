@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final
 
+from haconsole.cluster.picture import ClusterPicture
 from haconsole.cluster.rules.common import listed
 from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import ProblemKind
@@ -116,13 +117,30 @@ def _free(found: NodeOperation | None, case: Case) -> tuple[bool | None, str]:
     if lock is not None:
         left = found.lock_left_s or 0.0
         whose = f"{lock.owner or 'somebody'} on {lock.host or '?'}, {lock.name or 'an operation'}"
+        named = lock.operation == case.asked.instead_of
         if left > 0:
-            return False, f"{whose}, {left:.0f} s left"
-        return lock.operation == case.asked.instead_of, f"{whose} left a stale lock, {lock.operation}"
+            where = None if case.action.kind.disturbs or not named else console_gone(case.picture, lock.operation)
+            more = "" if where is None else f"; its console is gone: it renews no lock on {where}"
+            return where is not None, f"{whose}, {left:.0f} s left{more}"
+        return named, f"{whose} left a stale lock, {lock.operation}"
     if found.deadlines_uptime_s and found.revert is not None and found.saved != own:
         ends = case.action.kind is Kind.UNDRAIN and found.revert.startswith("drain")
         return ends, f"a revert of {found.revert} is there"
     return True, "free"
+
+
+def console_gone(picture: ClusterPicture, operation: str) -> str | None:
+    """A node on which the lock of this operation was not renewed in time: its console is dead, or cut off. None: none.
+
+    Where a revert is armed the lock outlives its console until the deadline; on the other nodes it does not.
+    """
+    for node in picture.nodes:
+        told = node.operation
+        if told is None or node.operation_at is None or told.lock is None or told.lock.operation != operation:
+            continue
+        if (told.lock_left_s or 0.0) - (picture.at - node.operation_at) < 0:
+            return node.name
+    return None
 
 
 def nobody_drained(case: Case) -> Guard:

@@ -36,6 +36,14 @@ def _bounded(text: str, what: str) -> str:
     return text
 
 
+def parse_uid(text: str) -> int:
+    """`id -u`. Raises: ParseError."""
+    word = text[:_WORD].strip()
+    if not re.fullmatch(r"[0-9]{1,10}", word):
+        raise ParseError(f"the number of a login was expected, not: {clean(word[:_SHOWN])}")
+    return int(word)
+
+
 def parse_switch(text: str) -> bool:
     """A sysctl that is 0 or 1. Raises: ParseError."""
     word = text[:_WORD].strip()
@@ -191,16 +199,17 @@ def _squeezed(text: str) -> str:
 # --- the journal ----------------------------------------------------------------------------------
 
 
-def parse_log(text: str, *, keepalived_unit: str, squid_unit: str) -> tuple[tuple[LogLine, ...], int]:
-    """(lines that journald vouches for, how many there were in all) of LOG. Lines of root's `haconsole` have that
-    as their program. A line that cannot be read proves nothing and is only counted. Raises: ParseError: too much."""
+def parse_log(text: str, *, keepalived_unit: str, squid_unit: str, uid: int = 0) -> tuple[tuple[LogLine, ...], int]:
+    """(lines that journald vouches for, how many there were in all). Lines of `haconsole` have that as their
+    program: those of root, and of the login with the number `uid`. A line that cannot be read proves nothing and
+    is only counted. Raises: ParseError: too much."""
     found: list[LogLine] = []
     raw = [line for line in _bounded(text, "the journal").split("\n") if line.strip()]
     if len(raw) > _LINES:
         raise ParseError("the journal told too much")
     for line in raw:
         try:
-            told = _haconsole(line) or journal.parse_journal_line(
+            told = _haconsole(line, frozenset({"0", str(uid)})) or journal.parse_journal_line(
                 line, keepalived_unit=keepalived_unit, squid_unit=squid_unit
             )
         except ParseError:
@@ -210,14 +219,17 @@ def parse_log(text: str, *, keepalived_unit: str, squid_unit: str) -> tuple[tupl
     return tuple(found), len(raw)
 
 
-def _haconsole(line: str) -> LogLine | None:
+def _haconsole(line: str, uids: frozenset[str]) -> LogLine | None:
     if '"haconsole"' not in line or len(line) > journal.MAX_LINE:
         return None
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(fields, dict) or fields.get("SYSLOG_IDENTIFIER") != "haconsole" or fields.get("_UID") != "0":
+    if not isinstance(fields, dict) or fields.get("SYSLOG_IDENTIFIER") != "haconsole":
+        return None
+    owner = fields.get("_UID")
+    if not isinstance(owner, str) or owner not in uids:
         return None
     stamp = fields.get("_SOURCE_REALTIME_TIMESTAMP", fields.get("__REALTIME_TIMESTAMP"))
     message = fields.get("MESSAGE")

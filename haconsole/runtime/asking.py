@@ -149,6 +149,15 @@ async def _requests(
         found.requests[node.name] = Answer(ok=worst.ok, text="; ".join(a.text for a in answers))
 
 
+async def own_request(
+    spec: ClusterSpec, picture: ClusterPicture, node: NodePicture, probe: ClientProbe
+) -> Answer | None:
+    """A real request through the node's squid at an address of its own; None: no VIP is known, none was made."""
+    found = _Found()
+    await _requests(spec, picture, node, probe, found)
+    return found.requests.get(node.name)
+
+
 def _answer(result: ClientResult, where: IpAddress) -> Answer:
     if not result.ok:
         return Answer(ok=False, text=f"{where}: {result.error or 'refused'}")
@@ -197,6 +206,8 @@ class _Node:
     node: NodePicture
     desk: Desk
     found: _Found
+    uid: int | None = None
+    """Of the login."""
 
     @property
     def _touched(self) -> bool:
@@ -208,6 +219,7 @@ class _Node:
         if told is None:
             return
         self.found.operations[self.node.name] = told
+        self.uid = await self._parsed(read.UID, parse.parse_uid)
         work: list[Callable[[], Coroutine[None, None, None]]] = [self._rights]
         if self.action.kind.disturbs:
             work += [self._bind, self._journal, self._connected]
@@ -258,11 +270,12 @@ class _Node:
 
     async def _journal(self) -> None:
         units = {"keepalived_unit": self.spec.keepalived_service, "squid_unit": self.spec.squid_service}
-        output = await self._output(entries.LOG)
+        uid = self.uid or 0
+        output = await self._output(entries.log(uid))
         if output is None or output.status != 0 or "not seeing messages" in output.stderr:
             return
         try:
-            lines, count = parse.parse_log(decode(output.stdout), **units)
+            lines, count = parse.parse_log(decode(output.stdout), **units, uid=uid)
         except ParseError:
             return
         unit = self.node.keepalived
@@ -295,10 +308,9 @@ class _Node:
 
     async def _rights(self) -> None:
         wanted = wanted_rights(self.action) if self._touched else (keeping.LOCK,)
-        user = await self._output(read.UID)
-        if user is None or user.status != 0:
+        if self.uid is None:
             return
-        if decode(user.stdout).strip() == "0":
+        if self.uid == 0:
             self._may(wanted, Answer(ok=True, text="the login is root"))
             return
         if not self.desk.node.ssh.sudo:

@@ -138,6 +138,8 @@ class Executor:
         self._desk = desks[job.node]
         self._desk.about(job.interface)
         self._slot = Slot.A
+        self._extended = False
+        """The hold was lengthened: it lasts as long as the node's own time."""
         self._deadline: float | None = None
         """When the node puts back by itself, console clock."""
         self._taken: list[str] = []
@@ -385,7 +387,7 @@ class Executor:
         """Seconds; the console puts back before the node would do it by itself."""
         ends = began + self._job.hold_s
         if self._deadline is not None:
-            ends = min(ends, self._deadline - FIRST_S)
+            ends = self._deadline - FIRST_S if self._extended else min(ends, self._deadline - FIRST_S)
         return ends - self._clock.now()
 
     async def extend(self, seconds: int) -> bool:
@@ -397,6 +399,7 @@ class Executor:
         try:
             answer = await self._desk.arm(revert.arm, self._job.operation, self._slot, seconds)
             if answer.outcome is StepOutcome.DONE and await self._look_armed() is not None:
+                self._extended = True
                 await self._desk.disarm(self._job.operation, old, 5.0)
                 return True
         except ProblemError:

@@ -159,11 +159,11 @@ class Look:
         age = reader.started_ago_s()
         if age is not None and age < DAEMON_YOUNG_S:
             await asyncio.sleep(DAEMON_YOUNG_S - age)
-        events = await reader.read(Group.DAEMON)
+        events, log = await reader.daemon_and_log()
         for event in events:
             self.emit(event)
         weak = any(isinstance(e, ReadFailed) and e.subject is Subject.DAEMON for e in events)
-        for event in await reader.log_tail():
+        for event in log:
             # The dump tells the state; the log, if there is one, tells what came before it.
             if weak or isinstance(event, LogHeard):
                 self.emit(event)

@@ -28,6 +28,7 @@ from haconsole.model.problems import ProblemError
 from haconsole.operations.actions import Action, Drain, Kind, Lasting, Method, drain_of
 from haconsole.operations.audit import Entry, What
 from haconsole.operations.guards import judge
+from haconsole.operations.guards_cluster import console_gone
 from haconsole.operations.guards_context import Asked, Guard
 from haconsole.operations.job import Result
 from haconsole.operations.jobs import Marks, job
@@ -234,7 +235,8 @@ class Operate:
         )  # fmt: skip
         executor = Executor(
             made, desks, eyes=self._monitor, guards=guards, clock=self._clock, request=request, observe=told,
-            facts=facts, instead_of=words.break_lock or "", count=lambda: self._open_connections(desks[action.node]),
+            facts=facts, instead_of=prepared.asked.instead_of or "",
+            count=lambda: self._open_connections(desks[action.node]),
         )  # fmt: skip
         asked = self._write(prepared, What.ASKED, text=action.text, before=dict(facts(self._monitor.picture())))
         for guard in prepared.plan.guards:
@@ -292,9 +294,11 @@ class Operate:
             operator=words.operator, operation=operation, overrides=words.overrides, phrase=words.phrase,
             outside_window=words.outside_window, read_only=words.read_only,
         )  # fmt: skip
-        return replace(asked, instead_of=words.break_lock or _stale_one(asked, action))
+        return replace(asked, instead_of=words.break_lock or _stale_one(asked, action, self._monitor.picture()))
 
     def _ran(self, prepared: Prepared, ran: Ran) -> None:
+        if ran.entry.startswith("ask."):  # looks only; what it found is in the guards
+            return
         self._write(
             prepared, What.COMMAND, node=ran.node, text=ran.entry + (f": {ran.words}" if ran.words else ""),
             command=list(ran.command), exit_status=ran.exit_status,
@@ -324,17 +328,14 @@ def _hold_s(action: Action) -> float | None:
     return max(1.0, min(limit.wanted_s, limit.seconds - FIRST_S))
 
 
-def _stale_one(asked: Asked, action: Action) -> str | None:
+def _stale_one(asked: Asked, action: Action, picture: ClusterPicture) -> str | None:
     """What restores service does not wait for a dead console's lock on the touched node."""
-    if action.kind.disturbs:
-        return None
     found = asked.operations.get(action.node)
-    left = found.lock_left_s if found is not None else None
-    return (
-        found.lock.operation
-        if found is not None and found.lock is not None and left is not None and left <= 0
-        else None
-    )
+    if action.kind.disturbs or found is None or found.lock is None:
+        return None
+    left, name = found.lock_left_s, found.lock.operation
+    expired = left is not None and left <= 0
+    return name if expired or console_gone(picture, name) is not None else None
 
 
 def facts(picture: ClusterPicture) -> Mapping[str, object]:

@@ -109,9 +109,9 @@ class NodeReader:
         """Who we are there, what is installed, and the units: the rest builds on it."""
         specs = [
             read.USER, read.UID, read.GROUPS, read.HOSTNAME, read.BOOT_ID, read.TOOLS_FOUND, read.ZONE,
-            *_VERSIONS, *_UNITS,
+            *_UNITS,
         ]  # fmt: skip
-        outputs = await self._run(specs)
+        outputs = await self._both(specs, _VERSIONS)
         at = self._clock.now()
         self.utc_offset_s = interpret.utc_offset_s(outputs)
         told = interpret.identity(self.context, at, outputs, sudo=self._node.ssh.sudo)
@@ -148,13 +148,20 @@ class NodeReader:
         why = self._no_dump()
         if why is not None:
             return [ReadFailed(node=self._node.name, at=self._clock.now(), subject=Subject.DAEMON, problem=why)]
-        names = replace(
-            self._names,
-            signal=str(self._signal),
-            dump_age="old" if self._version is not None and self._version.major < 2 else "new",
-        )
-        outputs = await self._run([spec], names)
+        outputs = await self._run([spec], self._dump_names())
         return [interpret.daemon(self.context, self._clock.now(), outputs)]
+
+    async def daemon_and_log(self) -> tuple[list[Event], list[Event]]:
+        """keepalived's dump, and its last log lines (see `log_tail`) read right behind it, on the same trip."""
+        if self._no_dump() is not None:
+            return await self.read_daemon(), await self.log_tail()
+        tail = self._tail_spec()
+        outputs = await self._run([read.KEEPALIVED_DUMP, tail], self._dump_names())
+        return [interpret.daemon(self.context, self._clock.now(), outputs)], self._log_events(tail, outputs)
+
+    def _dump_names(self) -> Names:
+        old = self._version is not None and self._version.major < 2
+        return replace(self._names, signal=str(self._signal), dump_age="old" if old else "new")
 
     async def read_squid(self) -> list[Event]:
         outputs = await self._run([read.SQUID_CHECK, read.SOCKETS])
@@ -226,8 +233,14 @@ class NodeReader:
 
         From the journal; from the syslog file where journalctl is older than 236 (CentOS 7).
         """
-        spec = read.LOG_TAIL if self.systemd is not None and self.systemd >= 236 else read.LOG_FILE_TAIL
-        found = (await self._run([spec])).get(spec.id)
+        spec = self._tail_spec()
+        return self._log_events(spec, await self._run([spec]))
+
+    def _tail_spec(self) -> CommandSpec:
+        return read.LOG_TAIL if self.systemd is not None and self.systemd >= 236 else read.LOG_FILE_TAIL
+
+    def _log_events(self, spec: CommandSpec, outputs: interpret.Outputs) -> list[Event]:
+        found = outputs.get(spec.id)
         if found is None or found.status != 0 or not found.stdout.strip():
             return [self.log_failed()]
         at = self._clock.now()
@@ -254,6 +267,17 @@ class NodeReader:
         return ReadFailed(node=self._node.name, at=self._clock.now(), subject=Subject.LOG, problem=problem)
 
     # --- helpers ------------------------------------------------------------
+
+    async def _both(self, one: Sequence[CommandSpec], other: Sequence[CommandSpec]) -> dict[str, script.Output]:
+        """Two batches at the same time, as one. Neither outlives this call."""
+        beside = asyncio.ensure_future(self._run(other))
+        try:
+            outputs = await self._run(one)
+            outputs.update(await beside)
+        finally:
+            beside.cancel()
+            await asyncio.gather(beside, return_exceptions=True)  # the first failure is the one that is told
+        return outputs
 
     async def _run(self, specs: Sequence[CommandSpec], names: Names | None = None) -> dict[str, script.Output]:
         """Outputs by id. What sudo refuses is run again without it where that makes sense."""

@@ -246,6 +246,7 @@ async def test_a_node_that_hangs_holds_up_nobody_and_is_not_known(healthy_lab: L
         assert ONE in asked.operations and asked.rights[ONE, "squid.stop"].ok is True
         assert TWO not in asked.operations
         assert asked.requests[TWO].ok is False
+        await until(lambda: all(n.readable for n in desk.monitor.picture().nodes), 30)
 
 
 async def test_what_would_start_it_again_is_named(healthy_lab: Lab, tmp_path: Path) -> None:

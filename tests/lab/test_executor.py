@@ -167,6 +167,7 @@ async def test_what_is_over_at_once_is_disarmed(healthy_lab: Lab, tmp_path: Path
     await until(lambda: not left(healthy_lab), 20)
 
 
+@pytest.mark.soak  # test_node_command shows the same by the command line
 async def test_a_lossless_drain_stays_until_it_is_ended(healthy_lab: Lab, tmp_path: Path) -> None:
     with faults.lossless(healthy_lab):
         async with console(healthy_lab, tmp_path) as desk:
@@ -197,6 +198,7 @@ async def test_a_drain_with_an_end_is_ended_by_the_node_or_before(healthy_lab: L
         await until(lambda: not left(healthy_lab), 20)
 
 
+@pytest.mark.soak  # test_node_command shows the same by the command line
 async def test_the_article_s_drain_stops_keepalived_and_starts_it_again(healthy_lab: Lab, tmp_path: Path) -> None:
     async with console(healthy_lab, tmp_path) as desk:
         assert drain_of(desk.picture, desk.picture.node(ONE)).value is None, "255: no weight lowers it"
@@ -210,6 +212,7 @@ async def test_the_article_s_drain_stops_keepalived_and_starts_it_again(healthy_
     await until(lambda: not left(healthy_lab), 20)
 
 
+@pytest.mark.soak  # test_node_command shows the same by the command line
 async def test_a_stop_puts_everything_back(healthy_lab: Lab, tmp_path: Path) -> None:
     async with console(healthy_lab, tmp_path) as desk:
         executor = desk.executor(desk.action(Kind.SQUID_STOP, wanted_s=60.0))
@@ -234,6 +237,7 @@ async def test_a_guard_that_fails_under_the_lock_touches_nothing(healthy_lab: La
     await until(lambda: not left(healthy_lab), 20)
 
 
+@pytest.mark.soak  # test_node_command shows the same by the command line
 async def test_of_two_consoles_one_is_refused_with_the_other_s_name(healthy_lab: Lab, tmp_path: Path) -> None:
     async with console(healthy_lab, tmp_path) as desk:
         first = desk.executor(desk.action(Kind.SQUID_STOP, wanted_s=60.0), "op-first")

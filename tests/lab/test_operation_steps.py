@@ -245,6 +245,7 @@ def test_a_revert_that_lost_the_race_to_disarming_does_nothing(desk: Desk) -> No
     desk.node.start("squid")
 
 
+@pytest.mark.soak  # test_node_killed shows the same with a whole console
 def test_services_that_were_stopped_run_again_by_the_deadline(ops: Lab) -> None:
     squid = Desk(lab=ops, node=ops.nodes[ONE], operation="op-squid")
     daemon = Desk(lab=ops, node=ops.nodes[TWO], operation="op-keepalived")
@@ -312,6 +313,7 @@ def test_a_revert_runs_twice_and_without_what_was_saved(desk: Desk) -> None:
     assert not any(t.failed for t in desk.timers().timers)
 
 
+@pytest.mark.soak  # test_node_killed shows the same with a whole console
 def test_a_console_that_dies_before_the_change_leaves_a_node_that_the_next_one_can_have(ops: Lab) -> None:
     """Killed while the node answers: with the lock, with what was saved, and while arming."""
     desks = {name: Desk(lab=ops, node=ops.nodes[name], operation=f"op-{n}-dies") for n, name in enumerate((ONE, TWO))}

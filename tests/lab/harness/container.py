@@ -63,7 +63,7 @@ class Container:
     def start(self) -> None:
         """Start booting; returns at once."""
         writable = self.directory / "rw"
-        writable.mkdir()
+        writable.mkdir(exist_ok=True)
         groups = [str(path) for path in node_cgroups(self.run_id, self.plan.short)]
         launch = [str(ensure_image(self.plan.suite)), str(writable), str(self.stage), str(len(groups)), *groups]
         nspawn = [
@@ -104,6 +104,15 @@ class Container:
                 return False
 
         until(has_init, deadline_s, f"{self.plan.name} has a first process", every_s=0.02)
+
+    def boot_again(self, timeout: float = 60.0) -> None:
+        """Wait for the end of a shutdown that was asked for, then boot from the image and what is staged now."""
+        if self._process is None:
+            raise LabError(f"{self.plan.name} was never started")
+        self._process.wait(timeout)
+        self._init = 0
+        self.start()
+        self.wait_started()
 
     def reap(self, timeout: float = 10.0) -> None:
         """Collect the exit status of the ended container."""

@@ -117,6 +117,11 @@ class Node:
         """The node's journal as short-iso-precise lines; arguments go to journalctl."""
         return self.exec("journalctl", "--no-pager", "-o", "short-iso-precise", *argv).stdout
 
+    def reboot(self) -> None:
+        """`systemctl reboot`; returns when it boots again. Of its files those that `container.stage` has are kept."""
+        self.systemctl("reboot", "--no-block")
+        self.container.boot_again()
+
     @contextlib.contextmanager
     def shadow(self, path: str, script: str) -> Iterator[None]:
         """Put a shell script in front of a tool, for every caller in the node; `@REAL@` in it names the real tool."""

@@ -13,14 +13,14 @@ NAMES = OperationNames(interface="eth1")
 
 
 def test_every_question_observes_and_needs_no_root() -> None:
-    for spec in (*ask.COMMANDS.values(), ask.connections(3128)):
+    for spec in (*ask.COMMANDS.values(), ask.connections(3128), ask.log(1000)):
         assert spec.danger is Danger.OBSERVES
         assert spec.root is Root.NO
         assert "sudo" not in script.line(spec, NAMES, Rights.SUDO) or spec is ask.SUDO_LIST
 
 
 def test_questions_end_in_time_and_are_bounded() -> None:
-    for spec in (*ask.COMMANDS.values(), ask.connections(3128)):
+    for spec in (*ask.COMMANDS.values(), ask.connections(3128), ask.log(1000)):
         assert spec.timeout_s <= 4
         assert spec.limit <= 8 << 20
 
@@ -44,3 +44,9 @@ def test_sudo_is_asked_about_exactly_what_it_would_run(spec: object) -> None:
 def test_a_port_is_a_port(port: int) -> None:
     with pytest.raises(ValueError, match="no port"):
         ask.connections(port)
+
+
+def test_a_login_has_a_number() -> None:
+    assert "_UID=1000" in ask.log(1000).argv
+    with pytest.raises(ValueError, match="nobody"):
+        ask.log(-1)

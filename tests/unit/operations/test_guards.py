@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -214,6 +214,30 @@ def test_our_own_lock_is_no_other_operation_and_a_stale_one_is_broken_by_name_on
     living = {ONE: FREE, TWO: lock()}
     assert refused(healthy(), operations=living, instead_of="op-other") == {"no-other-operation"}
     assert refused(healthy(), operations={ONE: FREE, TWO: lock(boot="before")}, instead_of="op-other") == set()
+
+
+@pytest.mark.parametrize(
+    ("other", "named", "kind", "passes"),
+    [
+        (lock(expires=999), "op-other", Kind.SQUID_START, True),
+        (lock(expires=1015), "op-other", Kind.SQUID_START, False),
+        (FREE, "op-other", Kind.SQUID_START, False),
+        (None, "op-other", Kind.SQUID_START, False),
+        (lock("op-third", expires=999), "op-other", Kind.SQUID_START, False),
+        (lock(expires=999), None, Kind.SQUID_START, False),
+        (lock(expires=999), "op-other", Kind.SQUID_STOP, False),
+    ],
+)
+def test_what_restores_takes_over_from_a_console_that_renews_no_lock_elsewhere(
+    other: NodeOperation | None, named: str | None, kind: Kind, passes: bool
+) -> None:
+    """Its lock on the touched node lasts to the revert's deadline, alive or dead; those on other nodes tell which."""
+    picture = healthy().picture()
+    one, two = picture.nodes
+    picture = replace(picture, nodes=(one, replace(two, operation=other, operation_at=picture.at)))
+    locked = asked(operations={ONE: lock(expires=1300), TWO: FREE}, instead_of=named)
+    judged = {g.id: g for g in judge(picture, action(kind), locked)}
+    assert judged["no-other-operation"].passes is passes
 
 
 def test_explained_changes_of_master_are_no_flapping() -> None:

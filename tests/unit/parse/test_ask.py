@@ -221,6 +221,20 @@ def test_a_forged_line_is_counted_and_not_heard() -> None:
     assert log(*forged) == ([], 3)
 
 
+def test_haconsoles_lines_of_the_login_itself_count_too() -> None:
+    said = entry("haconsole", "drain begins", _UID="1000")
+    found, _ = ask.parse_log(said, keepalived_unit="keepalived", squid_unit="squid", uid=1000)
+    assert [line.program for line in found] == ["haconsole"]
+    assert log(said) == ([], 1)
+
+
+def test_the_number_of_a_login() -> None:
+    assert ask.parse_uid("1000\n") == 1000
+    for text in ("", "ops\n", "-1\n", "²\n"):
+        with pytest.raises(ParseError):
+            ask.parse_uid(text)
+
+
 def test_escape_sequences_do_not_come_through() -> None:
     ((_, text),), _ = log(entry("haconsole", "reverted: \x1b[2J"))
     assert "\x1b" not in text

@@ -378,6 +378,7 @@ async def test_an_extended_hold_is_armed_anew_before_the_old_timer_is_disarmed()
     assert await run.extend(120)
     assert world.calls[at:] == ["arm", "timers", "state", "disarm a"]
     assert world.armed == {Slot.B}
+    assert run._hold_left(0.0) > 50, "the hold lasts as long as the node's own time now"
     run.hold_over.set()
     assert (await done(running)).result is Result.DONE
 
