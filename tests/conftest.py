@@ -1,7 +1,8 @@
 """What holds for every test: no assertion on speed, and who may run beside whom.
 
 With pytest-xdist (`--dist loadgroup`) the tests of a group run in one worker, one after the other:
-the lab's tests make two groups, so that there are two labs and not one for each worker.
+the lab's tests make three groups of about the same length, so that there are three labs and a worker is
+left for the others.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ settings.load_profile("haconsole")
 # A run in the background of a script starts with SIGINT ignored, and what it starts would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-_SECOND_LAB = frozenset({"test_adverts.py", "test_lab_itself.py", "test_debian_11_and_13.py", "test_node_killed.py"})
+_LABS = {
+    "second lab": {
+        "test_adverts.py", "test_lab_itself.py", "test_debian_11_and_13.py", "test_node_killed.py",
+        "test_operation_steps.py", "test_wire_findings.py",
+    },
+    "third lab": {"test_executor.py", "test_forecast.py", "test_maintenance.py", "test_node_command.py"},
+}  # fmt: skip
 
 
 def _group(item: pytest.Item) -> str | None:
@@ -25,14 +32,14 @@ def _group(item: pytest.Item) -> str | None:
         return "loopback"  # each hears what the others say there
     if item.get_closest_marker("lab") is None and "lab" not in item.path.parts:
         return None
-    return "second lab" if item.path.name in _SECOND_LAB else "first lab"
+    return next((lab for lab, files in _LABS.items() if item.path.name in files), "first lab")
 
 
-@pytest.hookimpl(trylast=True)
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lab's tests first, in their groups: they take the longest."""
     for item in items:
         group = _group(item)
         if group is not None:
             item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: _group(item) not in {"first lab", "second lab"})
+    items.sort(key=lambda item: not str(_group(item)).endswith(" lab"))

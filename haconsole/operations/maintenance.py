@@ -84,6 +84,8 @@ class Flow:
     until: float | None = None
     at: int = 0
     stage: Stage = Stage.DRAIN
+    operation: str | None = None
+    """The drain's name on the nodes: a lock of that name is ours, left by a console of ours that died."""
     method: str | None = None
     """How the present node was drained."""
     boot_id: str | None = None
@@ -170,13 +172,16 @@ def begin(
     )  # fmt: skip
 
 
-def draining(flow: Flow, picture: ClusterPicture, routes: tuple[str, ...] | None, method: Method, now: float) -> Flow:
+def draining(  # noqa: PLR0917 - all that is kept
+    flow: Flow, picture: ClusterPicture, routes: tuple[str, ...] | None, method: Method, now: float,
+    operation: str | None = None,
+) -> Flow:  # fmt: skip
     """The drain begins: what will be compared after the reboot is kept before anything is touched."""
     node = picture.node(flow.node)
     boot_id = node.identity.boot_id if node.identity is not None else None
     return replace(
-        flow, stage=Stage.DRAINING, since=now, method=method.value, boot_id=boot_id, rebooted=False,
-        addresses=_addresses(picture, node), routes=routes, good_since=None,
+        flow, stage=Stage.DRAINING, since=now, operation=operation, method=method.value, boot_id=boot_id,
+        rebooted=False, addresses=_addresses(picture, node), routes=routes, good_since=None,
     )  # fmt: skip
 
 
@@ -206,6 +211,17 @@ def resumed(flow: Flow, now: float) -> Flow:
     return replace(flow, since=now, good_since=None)
 
 
+def left_lock(flow: Flow, picture: ClusterPicture) -> str | None:
+    """The stale lock of our own drain, left by a console of ours that died, by its operation's name."""
+    locks = [
+        (n.operation.lock.operation, n.operation.lock_left_s)
+        for n in picture.nodes
+        if n.operation is not None and n.operation.lock is not None
+    ]
+    ours = [left for name, left in locks if name == flow.operation]
+    return flow.operation if ours and all(left is not None and left <= 0 for left in ours) else None
+
+
 # --- what comes next --------------------------------------------------------------------------------------
 
 
@@ -220,7 +236,7 @@ def look(  # noqa: PLR0911 - one return for each stage
         case Stage.DRAIN:
             return Turn(flow=flow, do=Do.DRAIN)
         case Stage.DRAINING:
-            return _interrupted(flow, node, now)
+            return _interrupted(flow, picture, node, now)
         case Stage.WAITING | Stage.AWAY:
             return _out(flow, picture, node, now, done=done)
         case Stage.CHECKS:
@@ -231,18 +247,31 @@ def look(  # noqa: PLR0911 - one return for each stage
             return _places(flow, picture, now)
 
 
-def _interrupted(flow: Flow, node: NodePicture, now: float) -> Turn:
+def _interrupted(flow: Flow, picture: ClusterPicture, node: NodePicture, now: float) -> Turn:
     """A console died while it drained: the node itself tells what became of it."""
     told = node.operation
     if told is None:
         return Turn(flow=flow, do=Do.WAIT, waits_for=f"{node.name} is asked what became of its drain")
-    lock = told.lock_left_s
+    lock = max((left for n in picture.nodes if (left := _our_lock(flow, n)) is not None), default=told.lock_left_s)
     armed = told.saved is not None or bool(told.deadlines_uptime_s)
     if (lock is not None and lock > 0) or (armed and flow.until is None and flow.method != Method.STOP.value):
         return Turn(flow=flow, do=Do.WAIT, waits_for=f"{node.name} takes back the drain that was interrupted")
     if told.drain is not None and is_drained(node):
         return drained(flow, now)
+    bad = out_of_place(picture)
+    if bad and now - flow.since <= PLACE_S:  # later the drain's own guards say what is wrong
+        return Turn(flow=flow, do=Do.WAIT, waits_for="; ".join(bad))
     return Turn(flow=not_drained(flow, now), do=Do.WAIT, said=(f"{node.name} is not drained: it begins anew",))
+
+
+def _our_lock(flow: Flow, node: NodePicture) -> float | None:
+    """How long the lock of our dead console still holds there, seconds; None: there is none."""
+    told = node.operation
+    return (
+        told.lock_left_s
+        if told is not None and told.lock is not None and told.lock.operation == flow.operation
+        else None
+    )
 
 
 def _out(flow: Flow, picture: ClusterPicture, node: NodePicture, now: float, *, done: bool) -> Turn:
@@ -471,8 +500,8 @@ def _next(flow: Flow, picture: ClusterPicture, now: float) -> Turn:
     where = ", ".join(f"{v.address} on {' and '.join(v.holders or ('?',))}" for v in picture.vips)
     said = (f"{flow.node} is done: {where}, serving for {duration(STAYS_S)}",)
     after = replace(
-        flow, at=flow.at + 1, stage=Stage.DRAIN, since=now, method=None, boot_id=None, addresses=None, routes=None,
-        rebooted=False, good_since=None,
+        flow, at=flow.at + 1, stage=Stage.DRAIN, since=now, operation=None, method=None, boot_id=None,
+        addresses=None, routes=None, rebooted=False, good_since=None,
     )  # fmt: skip
     if after.at >= len(flow.nodes):
         return Turn(flow=replace(after, stage=Stage.DONE), do=Do.END, said=said)

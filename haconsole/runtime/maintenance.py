@@ -135,6 +135,7 @@ class Driver:
             self._words, kind=Kind.DRAIN, node=flow.node, wait_idle_s=flow.wait_idle_s, reason=flow.reason,
             ticket=flow.ticket, wanted_s=None if ends is None else ends - now,
             until=None if stamp is None else stamp.replace("+00:00", "Z"),
+            break_lock=maintenance.left_lock(flow, self._monitor.picture()),
         )  # fmt: skip
         self._talk.wait(f"asking what the guards of draining {flow.node} need …")
         prepared = await self._operate.prepare(words)
@@ -147,7 +148,9 @@ class Driver:
             return Ended(result="not-confirmed", text=f"not confirmed: {flow.node} was not touched")
         routes = await self._routes(flow.node)
         before = self._monitor.picture()
-        self._keep(Turn(flow=maintenance.draining(flow, before, routes, prepared.action.method, now), do=Do.WAIT))
+        method = prepared.action.method
+        begun = maintenance.draining(flow, before, routes, method, self._clock.now(), prepared.operation)
+        self._keep(Turn(flow=begun, do=Do.WAIT))
         result, text, look_at = await self._carry_out(prepared)
         if result is Result.DONE:
             self._keep(maintenance.drained(self.flow, self._clock.now()))

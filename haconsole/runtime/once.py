@@ -144,9 +144,10 @@ class Look:
         self._connections.append(connection)
         self.emit(LinkPhase(node=node.name, at=self._clock.now(), phase=Phase.CONNECTED))
         reader = NodeReader(self._spec, node, connection, self._clock)
-        # Alone on the link: the tighter the trip, the better the clock's offset is known.
-        await self._beat(reader)
         async with asyncio.TaskGroup() as tasks:
+            # First on the link: its trip bounds how well the clock's offset is known. Waiting for its end would
+            # cost a trip more; what is read beside it can only widen that bound, which is told with it.
+            tasks.create_task(self._beat(reader))
             tasks.create_task(self._take_all(reader.introduce))
             tasks.create_task(self._groups(reader, (Group.KERNEL,)))
         self._readers[node.name] = reader

@@ -39,7 +39,7 @@ def told(running: Running, words: str, seconds: float = 60.0) -> None:
         lambda: any(words in line for line in running.lines) or running.process.poll() is not None,
         seconds, f"{words}: {running.lines}",
     )  # fmt: skip
-    assert any(words in line for line in running.lines), running.lines
+    assert any(words in line for line in running.lines), "\n".join(running.lines)
 
 
 def position(folder: Path) -> dict[str, object]:
@@ -126,13 +126,30 @@ def test_both_nodes_reboot_a_killed_console_is_followed_by_another_and_no_new_re
     assert actions == [("drain", ONE), ("drain", TWO)], "both came back by themselves: nothing was to be undrained"
 
 
-def test_a_failed_check_stops_there_and_a_resume_goes_on_after_it_was_mended(
+@pytest.mark.soak  # the node takes half a minute to take the drain back
+def test_a_console_that_is_killed_in_its_drain_is_followed_by_one_that_begins_the_drain_anew(
+    ready: Command, tmp_path: Path
+) -> None:
+    killed = ready.start("maintain", ONE, "--confirm", ONE, kill_after="change")
+    killed.process.wait(90)
+    assert killed.killed_at is not None, killed.lines
+    assert position(tmp_path)["stage"] == "draining"
+    running = ready.start("maintain", "--resume", "--confirm", ONE)
+    told(running, f"{ONE} is not drained: it begins anew", 90)
+    told(running, f"{ONE} is drained: patch and reboot it now")
+    running.send(signal.SIGINT)
+    assert running.wait().code == 130
+    done = ready.run("maintain", "--resume", "--done")
+    assert done.code == 0, done.err
+
+
+def test_left_by_ctrl_c_and_not_as_it_should_be_it_goes_on_every_time(
     healthy_lab: Lab, ready: Command, tmp_path: Path
 ) -> None:
     """Without a reboot: the work is done by the operator's word; squid does not start at boot any more."""
     node = healthy_lab.nodes[ONE]
     running = ready.start("maintain", ONE, "--confirm", ONE)
-    told(running, f"{ONE} is drained")
+    told(running, f"{ONE} is drained: patch and reboot it now")
     running.send(signal.SIGINT)
     left = running.wait()
     assert left.code == 130, left

@@ -280,6 +280,7 @@ def test_the_article_s_own_drain_says_beforehand_what_it_costs(healthy_lab: Lab,
     assert not any(revert_units(n) for n in healthy_lab.nodes.values())
 
 
+@pytest.mark.soak  # test_maintenance reboots both nodes too
 def test_both_nodes_are_rebooted_one_after_the_other_and_no_new_request_is_lost(
     healthy_lab: Lab, tmp_path: Path
 ) -> None:

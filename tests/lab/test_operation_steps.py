@@ -184,6 +184,7 @@ def test_a_link_taken_down_heals_by_the_node_alone(desk: Desk, rich: Node) -> No
     until(lambda: not any(t.waiting or t.running for t in desk.timers().timers), 40, "no unit is left")
 
 
+@pytest.mark.soak  # test_executor shows the same with a whole console
 def test_the_link_that_carries_ssh_goes_down_by_a_unit_of_the_node_and_comes_back(ops: Lab) -> None:
     """On a node whose /bin/sh is bash."""
     desk = Desk(lab=ops, node=ops.nodes[TWO], interface="eth0")
@@ -263,6 +264,7 @@ def test_services_that_were_stopped_run_again_by_the_deadline(ops: Lab) -> None:
     assert squid.node.is_active("squid") and daemon.node.is_active("keepalived")
 
 
+@pytest.mark.soak  # test_executor shows the same with a whole console
 def test_a_drain_by_file_and_its_end(ops: Lab) -> None:
     with faults.lossless(ops):
         desk = Desk(lab=ops, node=ops.nodes[ONE])

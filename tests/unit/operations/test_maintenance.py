@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -169,7 +170,26 @@ def test_a_vip_that_does_not_serve_meanwhile_is_told() -> None:
 
 def interrupted(play: Play) -> Flow:
     picture = play.picture()
-    return maintenance.draining(flow_of(picture, ONE), picture, ROUTES, Method.TRACK_FILE, T0)
+    return maintenance.draining(flow_of(picture, ONE), picture, ROUTES, Method.TRACK_FILE, T0, "drain-1")
+
+
+def test_the_stale_lock_that_our_own_dead_console_left_is_named_and_nobody_else_s() -> None:
+    ours = OperationLock(operation="drain-1", boot_id="b", expires_uptime_s=990)
+    for lock, named in (
+        (ours, "drain-1"),
+        (replace(ours, expires_uptime_s=1010), None),
+        (replace(ours, operation="drain-2"), None),
+    ):
+        play = told(lossless(), lock=lock)
+        assert maintenance.left_lock(interrupted(play), play.picture()) == named
+
+
+def test_after_a_drain_that_was_taken_back_vips_go_home_before_it_begins_anew() -> None:
+    play = told(lossless())
+    play.moved(f"{V1}/24", ONE, TWO)
+    play.later(2.0).served()
+    turn = maintenance.look(interrupted(play), play.picture(), T0 + 5)
+    assert turn.flow.stage is Stage.DRAINING and str(V1) in turn.waits_for
 
 
 def test_an_interrupted_drain_is_left_to_the_node_as_long_as_it_is_locked_or_armed() -> None:
@@ -217,7 +237,7 @@ def unit_of(play: Play, name: str, **more: object) -> None:
     play.read(ONE, units(unit(name, **more), unit(other), at=play.now))  # type: ignore[arg-type]
 
 
-BROKEN = {
+BROKEN: dict[str, Callable[[Play], object]] = {
     "keepalived": lambda p: unit_of(p, "keepalived", enabled=False),
     "squid": lambda p: unit_of(p, "squid", active=False),
     "configuration": lambda p: p.read(ONE, ConfigTest(ok=False, messages=("(Line 3) unknown keyword",))),
