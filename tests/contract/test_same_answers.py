@@ -59,7 +59,7 @@ TRUTHS = {
     ),
     "squid-hung": Truth(
         "critical", HEALTHY, {ONE: ("MASTER", "BACKUP"), TWO: ("BACKUP", "MASTER")},
-        frozenset({("vip-not-serving", None), ("reading-failed", ONE)}),
+        frozenset({("vip-not-serving", None), ("reading-failed", ONE), ("squid-not-answering", ONE)}),
     ),
     "node-dead": Truth(
         "warning", ALL_ON_TWO, {ONE: (None, None), TWO: ("MASTER", "MASTER")},
@@ -67,7 +67,7 @@ TRUTHS = {
     ),
     "split-brain": Truth(
         "critical", {VIP1: [ONE, TWO], VIP2: [ONE, TWO]}, {ONE: ("MASTER", "MASTER"), TWO: ("MASTER", "MASTER")},
-        frozenset({("vip-held-by-several", None), ("two-masters", None)}),
+        frozenset({("vip-held-by-several", None), ("two-masters", None), ("adverts-blocked", ONE)}),
     ),
     "vip-left-behind": Truth(
         "critical", {VIP1: [ONE, TWO], VIP2: [TWO]}, {ONE: (None, None), TWO: ("MASTER", "MASTER")},
@@ -81,7 +81,7 @@ TRUTHS = {
     ),
     "flapping": Truth(
         "warning", HEALTHY, {ONE: ("MASTER", "BACKUP"), TWO: ("BACKUP", "MASTER")},
-        frozenset({("instance-flapping", ONE), ("instance-flapping", TWO)}),
+        frozenset({("instance-flapping", ONE), ("instance-flapping", TWO), ("link-flapping", ONE)}),
     ),
     "ipv6": Truth(
         "ok", {**HEALTHY, VIP1_6: [ONE], VIP2_6: [TWO]},
@@ -123,7 +123,7 @@ def fault(lab: Lab, scenario: str) -> AbstractContextManager[object]:
         "squid-down": lambda: faults.unit_stopped(one, "squid"),
         "squid-hung": lambda: faults.squid_frozen(one),
         "node-dead": lambda: faults.blackholed(lab, one),
-        "split-brain": lambda: faults.vrrp_dropped(lab),
+        "split-brain": lambda: faults.vrrp_blocked(one),
         "vip-left-behind": lambda: faults.keepalived_killed(one),
         "drained": lambda: drained(lab),
         "flapping": lambda: flapping(lab),

@@ -10,6 +10,7 @@ import contextlib
 import signal
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 from .configurations import (
     ARTICLE,
@@ -184,20 +185,28 @@ def keepalived_killed(node: Node) -> Iterator[None]:
 
 @contextlib.contextmanager
 def packets_dropped(
-    nodes: Iterable[Node], *match: str, programs: Sequence[str] = ("iptables", "ip6tables")
+    nodes: Iterable[Node],
+    *match: str,
+    programs: Sequence[str] = ("iptables", "ip6tables"),
+    chains: Sequence[str] = ("INPUT",),
 ) -> Iterator[None]:
-    """A rule in INPUT of these nodes that drops what matches, as in `packets_dropped([n], "-p", "tcp")`."""
+    """A rule in these chains of these nodes that drops what matches, as in `packets_dropped([n], "-p", "tcp")`."""
     with contextlib.ExitStack() as stack:
         for node in nodes:
-            for program in programs:
-                node.exec(program, "-w", "-I", "INPUT", *match, "-j", "DROP")
-                stack.callback(node.exec, program, "-w", "-D", "INPUT", *match, "-j", "DROP", check=False)
+            for program, chain in product(programs, chains):
+                node.exec(program, "-w", "-I", chain, *match, "-j", "DROP")
+                stack.callback(node.exec, program, "-w", "-D", chain, *match, "-j", "DROP", check=False)
         yield
 
 
 def vrrp_dropped(lab: Lab, *only: Node) -> contextlib.AbstractContextManager[None]:
     """No node (or none of these) hears VRRP: with both deaf, both become MASTER."""
     return packets_dropped(only or lab.nodes.values(), *_VRRP)
+
+
+def vrrp_blocked(node: Node) -> contextlib.AbstractContextManager[None]:
+    """The node's own firewall lets VRRP neither in nor out: it and its peer become MASTER."""
+    return packets_dropped([node], *_VRRP, chains=("INPUT", "OUTPUT"))
 
 
 def ssh_blackholed(node: Node) -> contextlib.AbstractContextManager[None]:
