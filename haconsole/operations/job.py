@@ -86,8 +86,6 @@ class Job:
     """The drain note is removed: the change ends a drain."""
     ending: Ending = Ending.OVER
     hold_s: float = 0.0
-    cuts_console: bool = False
-    """The change may cut the console's own path: a missing answer says nothing, and only the node can put back."""
     expect: Sequence[Check] = ()
     """During: one after the other, after the change."""
     restored: Sequence[Check] = ()

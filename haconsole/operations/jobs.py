@@ -229,7 +229,7 @@ def _held(ctx: _Ctx) -> Job:
     """A change that is held and then put back."""
     hold = DEFAULT_DEADLINE_S if ctx.action.wanted_s is None else ctx.action.wanted_s
     return replace(
-        ctx.base(), ending=Ending.HOLD, hold_s=hold, cuts_console=ctx.action.own_path, restored=_restored(ctx),
+        ctx.base(), ending=Ending.HOLD, hold_s=hold, restored=_restored(ctx),
         expect=(Check(name="verify", expectations=_moved(ctx), within_s=ctx.takeover_s),),
     )  # fmt: skip
 

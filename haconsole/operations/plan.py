@@ -234,7 +234,7 @@ class _Maker:
         if self.hold_s is not None:
             now = self.line(entries.REVERT_NOW[Slot.A].id)
             steps.append(Step(do=Do.PUT_BACK, text="the node runs its armed revert at once", lines=(now,)))
-        steps.append(Step(do=Do.VERIFY_BACK, text="verify: all that was saved is as before, VIPs as forecast"))
+        steps.append(Step(do=Do.VERIFY_BACK, text="verify: units, states, addresses, VIPs and clients as before"))
         return [*steps, disarm, clear, *end]
 
     def restoring(self) -> list[Step]:

@@ -42,6 +42,8 @@ LATE_S: Final = 20.0
 """After the node's own deadline, until it must be seen to have put back."""
 
 
+_AS_BEFORE: Final = "units, states, addresses, VIPs and clients are as before"
+"""What is read again. Routes are not: the node's own revert puts them back, and says `incomplete` where it cannot."""
 _GONE: Final = "the lock on the node is gone: another console took over, or the node rebooted"
 
 
@@ -461,7 +463,7 @@ class Executor:
         job = self._job
         done = Report(
             result=Result.DONE if why is None else Result.REVERTED,
-            text=f"{job.action} on {job.node} is over, all is as before" if why is None else f"put back: {why}",
+            text=f"{job.action} on {job.node} is over: {_AS_BEFORE}" if why is None else f"put back: {why}",
         )
         try:
             with self._step("put-back", f"{job.node} puts back") as step:
