@@ -83,6 +83,9 @@ class CommandSpec:
     timeout_s: int = 5
     limit: int = 256 * 1024
     """Bytes of output kept."""
+    small: bool = False
+    """It tells a line or so, never as root, and what it says on standard error is nobody's evidence: run with half
+    the processes."""
     danger: Danger = Danger.OBSERVES
     revert: str | None = None
     """Id of the entry that takes a DISTURBS entry back."""

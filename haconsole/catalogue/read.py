@@ -25,32 +25,48 @@ UNIT_PROPERTIES: Final = (
     "ExecMainStartTimestampMonotonic,MainPID,NRestarts,Restart,PrivateTmp"
 )
 
-USER = CommandSpec(id="id.user", argv=("id", "-un"), subject=Subject.IDENTITY, doc="Name of the login.")
-UID = CommandSpec(id="id.uid", argv=("id", "-u"), subject=Subject.IDENTITY, doc="Number of the login.")
-GROUPS = CommandSpec(id="id.groups", argv=("id", "-Gn"), subject=Subject.IDENTITY, doc="Groups of the login.")
-HOSTNAME = CommandSpec(id="host.name", argv=("uname", "-n"), subject=Subject.IDENTITY, doc="The node's own name.")
+USER = CommandSpec(id="id.user", small=True, argv=("id", "-un"), subject=Subject.IDENTITY, doc="Name of the login.")
+UID = CommandSpec(id="id.uid", small=True, argv=("id", "-u"), subject=Subject.IDENTITY, doc="Number of the login.")
+GROUPS = CommandSpec(
+    id="id.groups", small=True, argv=("id", "-Gn"), subject=Subject.IDENTITY, doc="Groups of the login."
+)
+HOSTNAME = CommandSpec(
+    id="host.name", small=True, argv=("uname", "-n"), subject=Subject.IDENTITY, doc="The node's own name."
+)
 BOOT_ID = CommandSpec(
     id="host.boot-id",
+    small=True,
     argv=("cat", "/proc/sys/kernel/random/boot_id"),
     subject=Subject.IDENTITY,
     doc="Changes with every boot.",
 )
 TOOLS_FOUND = CommandSpec(
     id="host.tools",
+    small=True,
     argv=("sh", "-c", 'for p; do command -v "$p" >/dev/null && echo "$p"; done; true', "sh", *TOOLS),
     subject=Subject.IDENTITY,
     doc="Which programs are there.",
 )
 UPTIME = CommandSpec(
-    id="host.uptime", argv=("cat", "/proc/uptime"), subject=Subject.UNITS, doc="Seconds since boot, by the node."
+    id="host.uptime",
+    small=True,
+    argv=("cat", "/proc/uptime"),
+    subject=Subject.UNITS,
+    doc="Seconds since boot, by the node.",
 )
-TIME = CommandSpec(id="host.time", argv=("date", "+%s.%N"), subject=Subject.CLOCK, doc="The node's clock.")
+TIME = CommandSpec(id="host.time", small=True, argv=("date", "+%s.%N"), subject=Subject.CLOCK, doc="The node's clock.")
 ZONE = CommandSpec(
-    id="host.zone", argv=("date", "+%z"), subject=Subject.CLOCK, doc="The node's time zone: syslog's times."
+    id="host.zone", small=True, argv=("date", "+%z"), subject=Subject.CLOCK, doc="The node's time zone: syslog's times."
 )
-KERNEL_RELEASE = CommandSpec(id="host.kernel", argv=("uname", "-r"), subject=Subject.VERSIONS, doc="Kernel release.")
+KERNEL_RELEASE = CommandSpec(
+    id="host.kernel", small=True, argv=("uname", "-r"), subject=Subject.VERSIONS, doc="Kernel release."
+)
 SYSTEMD_VERSION = CommandSpec(
-    id="systemd.version", argv=("systemctl", "--version"), subject=Subject.VERSIONS, doc="systemd's version."
+    id="systemd.version",
+    small=True,
+    argv=("systemctl", "--version"),
+    subject=Subject.VERSIONS,
+    doc="systemd's version.",
 )
 UNITS = CommandSpec(
     id="units.show",

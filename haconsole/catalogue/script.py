@@ -21,6 +21,8 @@ from haconsole.catalogue.sudo_text import grouped, ungrouped
 from haconsole.model.readings import Rights
 
 SUDO: Final = ("sudo", "-n", "--")
+_SMALL: Final = "small"
+"""The shell function of a RUN entry that is `CommandSpec.small`."""
 STDERR_LIMIT: Final = 16000
 """Bytes of standard error kept, from its end; `keepalived -v` prints up to 4 KiB there (Debian 13)."""
 
@@ -41,6 +43,10 @@ run() {
  m=$({ { timeout -k 1 "$t" "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
   head -c "$l" >&4 3>&-; } 3>&1 | tail -c 16000)
  end "$i" "$m"; }
+small() {
+ i=$1 t=$2; shift 3; begin "$i"
+ m=$(timeout -k 1 "$t" "$@" 2>/dev/null); s=$?; printf '%s\n' "$m"; end "$i" "
+$s"; }
 feed() {
  i=$1 t=$2 l=$3 d=$4; shift 4; begin "$i"
  m=$({ { printf '%s\n' "$d" 3>&- 4>&- | timeout -k 1 "$t" "$@" 3>&- 4>&-; printf '\n%s' "$?" >&3; } 2>&3 |
@@ -64,17 +70,19 @@ files() {
 # A dump, as root: all of it in one text, so that a login never sees the passwords in the file, nor
 # has a command that reads files of others. The file is looked for where the daemon itself sees /tmp
 # (PrivateTmp), and never through a link that somebody laid there. `old`: keepalived 1.x follows
-# links and never makes the file anew.
+# links and never makes the file anew. It is whole when it did not grow for 50 ms; that it began is looked for
+# more often at first: a daemon that is not busy writes within milliseconds.
 _DUMP: Final = (
     "{ f='%(file)s'; p=$(systemctl show -p MainPID '%(unit)s' 2>/dev/null); p=${p#MainPID=}; "
     "case $p in ''|0|*[!0-9]*) ;; *) [ -d /proc/$p/root ] && f=/proc/$p/root$f;; esac; "
     "look() { stat -c '%%i %%y %%s' $f 2>/dev/null; }; "
-    "if [ '%(age)s' = old ]; then rm -f $f || exit; fi; a=$(look); b=; n=0; "
+    "if [ '%(age)s' = old ]; then rm -f $f || exit; fi; a=$(look); b=; n=0; s=0.01; "
     "systemctl kill --kill-who=main -s '%(signal)s' '%(unit)s' || exit; "
     'while [ $n -lt 60 ]; do c=$(look); if [ "$c" ] && [ "$c" != "$a" ]; then if [ "$c" = "$b" ]; then '
     "dd if=$f iflag=nofollow bs=64k status=none | "
     """sed -e '/[Pp]assword/d' -e 's/"auth_data":"[^"]*"/"auth_data":""/g'; """
-    "rm -f $f ${f%%/*}/keepalived_parent.data; exit 0; fi; b=$c; fi; n=$((n+1)); sleep 0.05; done; "
+    "rm -f $f ${f%%/*}/keepalived_parent.data; exit 0; fi; b=$c; s=0.05; fi; "
+    "n=$((n+1)); [ $n -lt 10 ] || s=0.05; sleep $s; done; "
     "echo 'no new dump within 3 s' >&2; exit 75; }"
 )
 
@@ -209,7 +217,8 @@ def line(spec: CommandSpec, names: Names, rights: Rights) -> str:
         case Verb.FILES:
             argv = (*argv, *SUDO) if privileged(spec, rights) else argv
     outer = spec.timeout_s + 2 if privileged(spec, rights) else spec.timeout_s
-    return shlex.join((spec.verb.value, spec.id, str(outer), str(spec.limit), *argv))
+    verb = _SMALL if spec.small else spec.verb.value
+    return shlex.join((verb, spec.id, str(outer), str(spec.limit), *argv))
 
 
 def batch(specs: Sequence[CommandSpec], names: Names, rights: Rights) -> str:
@@ -266,7 +275,16 @@ def read_batch(command: str) -> tuple[Line, ...] | None:
     words = _script_words(command, _BATCH)
     if words is None:
         return None
-    return tuple(Line(verb=Verb(w[0]), id=w[1], timeout_s=int(w[2]), limit=int(w[3]), argv=tuple(w[4:])) for w in words)
+    return tuple(
+        Line(
+            verb=Verb.RUN if w[0] == _SMALL else Verb(w[0]),
+            id=w[1],
+            timeout_s=int(w[2]),
+            limit=int(w[3]),
+            argv=tuple(w[4:]),
+        )
+        for w in words
+    )
 
 
 def read_collector(command: str) -> Mapping[str, tuple[str, ...]] | None:
