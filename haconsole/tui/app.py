@@ -45,6 +45,10 @@ TICK_S = 0.2
 """How often the screen looks whether there is something new; a flood of news is drawn no more often."""
 PEEKS = 5
 """So often in a tick the open cluster is asked for news: after a quiet tick they are drawn at once."""
+INPUT_FIRST_S = 0.06
+"""For so long after a key nothing else is looked at: its effect is on the screen by then."""
+LATEST_TICK = 3 * PEEKS
+"""But a key that is held down does not stop the picture: so many peeks after the last tick there is one."""
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
@@ -205,6 +209,8 @@ class ConsoleApp(ActingApp):
             return
         asyncio.get_running_loop().call_later(TICK_S / PEEKS, self._peek)
         self._since_tick, self._since_news = self._since_tick + 1, self._since_news + 1
+        if self.since_input() < INPUT_FIRST_S and self._since_tick < LATEST_TICK:
+            return  # what the operator asked for is drawn first
         cluster = self.cluster
         news = self._since_news >= PEEKS and cluster is not None and self.fleet.has_news(cluster)
         if news:

@@ -43,6 +43,11 @@ class InOrder(App[ReturnType]):
         """Counts what was waited for: a marker or timer of an earlier turn means nothing any more."""
         self._timer: asyncio.TimerHandle | None = None
         """Not None: something is waited for."""
+        self._input_at = float("-inf")
+
+    def since_input(self) -> float:
+        """Seconds since the operator last pressed, clicked or pasted something."""
+        return asyncio.get_running_loop().time() - self._input_at
 
     def takes_input(self, screen: Screen[object]) -> bool:
         """The screen is far enough to know what a key means: there, with a size, and with a focus where it has any."""
@@ -55,6 +60,8 @@ class InOrder(App[ReturnType]):
         if self._inputs and isinstance(event, events.MouseMove) and isinstance(self._inputs[-1], events.MouseMove):
             self._inputs.pop()  # only the last place counts
         self._inputs.append(event)
+        if not isinstance(event, _HARMLESS):
+            self._input_at = asyncio.get_running_loop().time()
         if self._timer is None:
             await self._go_on(0)
 
