@@ -20,14 +20,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LABS = {
     "second lab": {
-        "test_adverts.py", "test_lab_itself.py", "test_debian_11_and_13.py", "test_node_killed.py",
-        "test_operation_steps.py", "test_wire_findings.py",
+        "test_adverts.py", "test_faults.py", "test_lab_itself.py", "test_debian_11_and_13.py", "test_node_killed.py",
+        "test_operation_steps.py", "test_wire_findings.py", "test_wire_settings.py",
     },
-    "third lab": {"test_executor.py", "test_forecast.py", "test_maintenance.py", "test_node_command.py"},
+    "third lab": {"test_drills.py", "test_executor.py", "test_forecast.py", "test_maintenance.py", "test_node_command.py"},
 }  # fmt: skip
 
 
 def _group(item: pytest.Item) -> str | None:
+    own = item.get_closest_marker("xdist_group")
+    if own is not None:
+        return str(own.args[0])
     if item.path.parts[-2:] in {("io", "test_capture.py"), ("cli", "test_adverts.py")}:
         return "loopback"  # each hears what the others say there
     if item.get_closest_marker("lab") is None and "lab" not in item.path.parts:
@@ -40,6 +43,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The lab's tests first, in their groups: they take the longest."""
     for item in items:
         group = _group(item)
-        if group is not None:
+        if group is not None and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=lambda item: not str(_group(item)).endswith(" lab"))

@@ -15,7 +15,7 @@ from haconsole.catalogue.command import CommandSpec, Root
 from haconsole.catalogue.operation import OperationNames
 from haconsole.model.events import Subject
 
-LOG_LINES: Final = 400
+LOG_LINES: Final = 2000
 """Lines of the journal that are asked for; fewer came: that is all there is."""
 AGENTS: Final = (
     "monit.service", "puppet.service", "puppet-agent.service", "chef-client.service", "salt-minion.service",

@@ -158,6 +158,13 @@ TIMERS = CommandSpec(
     subject=Subject.UNITS,
     doc="Is a revert armed, and when does it run; did it run.",
 )
+READ_BACK = CommandSpec(
+    id="operation.read-back",
+    argv=("/bin/sh", "-c", text.read_back("{interface}")),
+    subject=Subject.KERNEL,
+    timeout_s=5,
+    doc="The interface's routes and global IPv6 addresses, to be compared with what was saved.",
+)
 LOCK = _entry("operation.lock", text.LOCK, "Take, renew or release the node's lock.")
 SAVE = _entry(
     "operation.save",
@@ -234,8 +241,8 @@ REVERT_NOW: Final[Mapping[Slot, CommandSpec]] = {slot: _now(slot) for slot in Sl
 COMMANDS: Final[Mapping[str, CommandSpec]] = {
     c.id: c
     for c in (
-        STATE, TIMERS, LOCK, SAVE, SAVE_LINK, ARM_LINK, ARM_SQUID, ARM_KEEPALIVED, ARM_DRAIN, ARM_DRAIN_STOP, DISARM,
-        CLEAR, NOTE, SAY, *REVERT_NOW.values(),
+        STATE, TIMERS, READ_BACK, LOCK, SAVE, SAVE_LINK, ARM_LINK, ARM_SQUID, ARM_KEEPALIVED, ARM_DRAIN, ARM_DRAIN_STOP,
+        DISARM, CLEAR, NOTE, SAY, *REVERT_NOW.values(),
     )
 }  # fmt: skip
 """By id."""

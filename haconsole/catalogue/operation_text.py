@@ -142,6 +142,17 @@ while read -r x; do echo "addr6 $x"; done < $d/{name}-addr6; echo interface {nam
 """
 
 
+def read_back(name: str) -> str:
+    """The text that tells an interface's routes and global IPv6 addresses as `save` tells what it saved. Reads only;
+    anybody may."""
+    return group(f"""
+{_PATH} echo there; [ -d /sys/class/net/{name} ] || {{ echo why no such interface; exit 0; }}; {_EACH}
+ip -o -$f route show table all dev {name} proto $p | sed -e 's/ linkdown//' -e 's/ dead//' |
+while read -r x; do echo "route$f $p $x"; done; done; done;
+ip -o -6 addr show dev {name} scope global | while read -r x n t a r; do echo "addr6 $a"; done; echo interface {name};
+""")
+
+
 def arm(kind: str, revert: str, interface: str | None = None) -> str:
     """The text that arms `revert` (a group without single quotes), which belongs to changes of `kind`.
 

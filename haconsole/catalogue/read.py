@@ -74,6 +74,27 @@ UNITS = CommandSpec(
     subject=Subject.UNITS,
     doc="Are the services active, since when, and enabled at boot.",
 )
+HOST_PATHS: Final = ("/", "/run", "/tmp", "/var", "/var/log", "/var/log/squid", "/var/spool/squid")  # noqa: S108
+"""Where keepalived, squid and haconsole itself must be able to write; what is not there is passed over."""
+HOST_FORMAT: Final = "%i %S %b %a %c %d %n"
+"""stat(1) -f: file system, block size, blocks, free ones, inodes, free ones, name."""
+HOST = CommandSpec(
+    id="host.state",
+    small=True,
+    argv=(
+        "sh",
+        "-c",
+        (
+            'r=$(ip -o route show default) && echo routes && echo "$r"; echo disks; '
+            f"stat -f -c '{HOST_FORMAT}' -- \"$@\"; echo connections; "
+            "cd /proc/sys/net/netfilter && cat nf_conntrack_count nf_conntrack_max; true"
+        ),
+        "sh",
+        *HOST_PATHS,
+    ),
+    subject=Subject.HOST,
+    doc="Has it a default route, room to write, and room for connections.",
+)
 LINKS = CommandSpec(
     id="kernel.links", argv=("ip", "-o", "link"), subject=Subject.KERNEL, limit=8 << 20, doc="Interfaces and carrier."
 )
@@ -188,7 +209,7 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = {
     c.id: c
     for c in (
         USER, UID, GROUPS, HOSTNAME, BOOT_ID, TOOLS_FOUND, UPTIME, TIME, ZONE, KERNEL_RELEASE, SYSTEMD_VERSION, UNITS,
-        LINKS, ADDRESSES, KEEPALIVED_VERSION, KEEPALIVED_SIGNUM, KEEPALIVED_TEST, KEEPALIVED_DUMP, CONFIG_FILE,
+        HOST, LINKS, ADDRESSES, KEEPALIVED_VERSION, KEEPALIVED_SIGNUM, KEEPALIVED_TEST, KEEPALIVED_DUMP, CONFIG_FILE,
         CONFIG_INCLUDE, SQUID_VERSION, SQUID_CHECK, SOCKETS, LOG_TAIL, LOG_FILE_TAIL,
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from haconsole.catalogue import capture, change, operation, read, script, sudo_text
+from haconsole.catalogue import capture, change, operation, read, script, squid_conf, sudo_text, support
 from haconsole.catalogue.capture import CaptureNames
 from haconsole.catalogue.command import CommandSpec, Names, Root
 from haconsole.catalogue.operation import OperationNames
@@ -71,6 +71,10 @@ def _reading(cluster: ClusterSpec) -> Iterator[Grant]:
             for age, since in (("new", "2.0 and later"), ("old", "1.x")):
                 yield from _command(spec, replace(names, dump_age=age), f"{spec.doc} (keepalived {since})")
         else:
+            yield from _command(spec, names)
+    yield from _command(squid_conf.SQUID_CONF_AS_ROOT, names)
+    for spec in support.COMMANDS.values():
+        if spec.root is not Root.NO:
             yield from _command(spec, names)
     for stream in read.STREAMS.values():
         if stream.root is not Root.NO:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from haconsole.cli import output, setup
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
     import click
 
     from haconsole.cli.console_operations import ConsoleOperations
+    from haconsole.model.spec import ClusterSpec
     from haconsole.runtime.assemble import Parts
+    from haconsole.runtime.closer import Closer
     from haconsole.runtime.monitor import Monitor
+    from haconsole.runtime.operate import Operate
     from haconsole.tui.app import ConsoleApp
+    from haconsole.tui.drilling import Drills
 
 
 def open_console(ctx: click.Context) -> int:
@@ -38,37 +43,113 @@ def open_console(ctx: click.Context) -> int:
     parts = production(asking)
     monitors = [Monitor(c, parts.connector, parts.probe, parts.clock) for c in clusters]
 
-    async def run_sources() -> None:
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(listen_where_open(monitors, asking.cluster))
-            tasks.create_task(run_all(monitors, parts.connector))
+    closers = Closers(clusters, parts)
 
-    operations = _operations(monitors, parts)
+    async def run_sources() -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(listen_where_open(monitors, asking.cluster))
+                tasks.create_task(run_all(monitors, parts.connector))
+        finally:
+            await closers.close()
+
+    operates = _operates(monitors, parts)
     return run_console(
         monitors,
         clock=parts.clock.now,
         operator=setup.operator(),
         run_sources=run_sources,
-        operations=operations,
+        operations=_operations(operates, parts),
+        drills=_drills(ctx, monitors, operates, parts),
+        lookers=closers,
         read_only=all(c.read_only for c in clusters),
         made=asking.use,
     )
 
 
-def _operations(monitors: Sequence[Monitor], parts: Parts) -> Mapping[str, ConsoleOperations]:
-    """Of every cluster that is not read-only: for the others nothing is made that could change a node."""
+def _operates(monitors: Sequence[Monitor], parts: Parts) -> Mapping[str, Operate]:
+    """By cluster, of all that are not read-only: for the others nothing is made that could change a node."""
     changing = [m for m in monitors if not m.spec.read_only]
     if not changing:
         return {}
-    from haconsole.cli.console_operations import ConsoleOperations
     from haconsole.io.audit_file import AuditFile, default_path
     from haconsole.runtime.operate import Operate
 
     audit = AuditFile(default_path())
-    return {
-        m.spec.name: ConsoleOperations(Operate(m, parts.connector, parts.clock, audit), parts.clock, setup.operator())
-        for m in changing
-    }
+    return {m.spec.name: Operate(m, parts.connector, parts.clock, audit) for m in changing}
+
+
+def _operations(operates: Mapping[str, Operate], parts: Parts) -> Mapping[str, ConsoleOperations]:
+    if not operates:
+        return {}
+    from haconsole.cli.console_operations import ConsoleOperations
+
+    return {name: ConsoleOperations(o, parts.clock, setup.operator()) for name, o in operates.items()}
+
+
+def _drills(
+    ctx: click.Context, monitors: Sequence[Monitor], operates: Mapping[str, Operate], parts: Parts
+) -> Mapping[str, Drills]:
+    """By cluster; made, and their modules loaded, when somebody first wants to drill."""
+
+    def make(monitor: Monitor) -> Drills:
+        import platformdirs
+
+        from haconsole.cli.console_drills import ConsoleDrills
+        from haconsole.cli.drill import _folder
+
+        own = platformdirs.user_config_path("haconsole") / "drills.toml"
+        operate, folder = operates[monitor.spec.name], _folder(ctx, monitor.spec)
+        return ConsoleDrills(operate, monitor, parts.clock, folder, operator=setup.operator(), own=own)
+
+    return Lazily({m.spec.name: partial(make, m) for m in monitors if m.spec.name in operates})
+
+
+class Lazily(Mapping[str, "Drills"]):
+    """Each is made when it is first asked for."""
+
+    def __init__(self, make: Mapping[str, Callable[[], Drills]]) -> None:
+        self._make = make
+        self._made: dict[str, Drills] = {}
+
+    def __getitem__(self, name: str) -> Drills:
+        if name not in self._made:
+            self._made[name] = self._make[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make)
+
+    def __len__(self) -> int:
+        return len(self._make)
+
+
+class Closers(Mapping[str, "Closer"]):
+    """Who looks closer, by cluster; made, and its modules loaded, when somebody first wants to."""
+
+    def __init__(self, clusters: Sequence[ClusterSpec], parts: Parts) -> None:
+        self._clusters = {c.name: c for c in clusters}
+        self._parts = parts
+        self._made: dict[str, Closer] = {}
+
+    def __getitem__(self, name: str) -> Closer:
+        if name not in self._made:
+            from haconsole.runtime.closer import Closer
+
+            parts = self._parts
+            self._made[name] = Closer(self._clusters[name], parts.connector, parts.probe, parts.clock)
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._clusters)
+
+    def __len__(self) -> int:
+        return len(self._clusters)
+
+    async def close(self) -> None:
+        """Drop the connections of those that were made."""
+        for each in self._made.values():
+            await each.close()
 
 
 class AskOnScreen:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 START_S: Final = 20.0
 END_S: Final = 2.0
 """What the cluster gets to close its doors; then it is ended."""
+_FLAGS: Final = {"--read-only": "read_only", "--no-color": "no_color"}
 _CHILD: Final = "import sys; sys.path[:] = sys.argv[3:]; from haconsole.demo.child import main; main(*sys.argv[1:3])"
 """Finds this very package, however it was found here."""
 
@@ -57,8 +58,9 @@ def command(ctx: click.Context, scenario: str | None, speed: float, words: tuple
     from haconsole.cli.main import run
 
     with embedded(name, speed, console=not words) as clusters:
-        obj = {"clusters": clusters, "no_color": ctx.obj.get("no_color"), "read_only": ctx.obj.get("read_only")}
-        ctx.exit(run(list(words), obj=obj))
+        # As words: the inner call's own flags replace whatever stands in its `obj`.
+        flags = [flag for flag, name in _FLAGS.items() if ctx.obj.get(name)]
+        ctx.exit(run([*flags, *words], obj={"clusters": clusters}))
 
 
 @contextlib.contextmanager

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     "lifetime",
     type=click.FloatRange(0.0, 86_400.0),
     metavar="SECONDS",
-    help="squid's shutdown_lifetime: a check that asks for the process notices no sooner.",
+    help="Suppose this shutdown_lifetime of squid, instead of what squid.conf on each node says.",
 )
 @click.option("-o", "form", type=click.Choice(["table", "json"]), default="table", help="What to print.")
 @click.option("--cluster", "cluster", help="Only this cluster.", metavar="NAME")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from haconsole.cli import output, setup
+from haconsole.cli import output, overrides, setup
 from haconsole.cli.exits import Exit
 from haconsole.cli.times import SpanType, until
 
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--until", "until_word", help="Drains end then at the latest: HH:MM local, or RFC 3339.", metavar="TIME")
 @click.option("--confirm", multiple=True, help="Instead of the question: a node's name. Several.", metavar="NODE")
 @click.option("--outside-window", help="Go on outside of the maintenance windows; why.", metavar="REASON")
+@overrides.option
 @click.option("--resume", is_flag=True, help="Go on with the maintenance that was begun.")
 @click.option("--done", is_flag=True, help="With --resume: the work on the present node is done, without a reboot.")
 @click.option("--status", "tell", is_flag=True, help="Say where it stands; no node is asked.")
@@ -62,6 +63,7 @@ def command(ctx: click.Context, /, **options: object) -> None:
         raise click.UsageError("--resume, --status and --give-up stand alone, without nodes")
     if options["done"] and not options["resume"]:
         raise click.UsageError("--done goes with --resume; while haconsole maintain runs, press Enter there")
+    overrides.overrides(options["overrides"])
     from haconsole.io.maintenance_file import FlowFile, FlowFileError
 
     try:
@@ -220,7 +222,7 @@ def _words(flow: Flow, options: dict[str, object]) -> Words:
 
     return Words(
         kind=Kind.DRAIN, node=flow.node, operator=getpass.getuser(), host=os.uname().nodename,
-        outside_window=_text(options["outside_window"]),
+        outside_window=_text(options["outside_window"]), overrides=overrides.overrides(options["overrides"]),
     )  # fmt: skip
 
 

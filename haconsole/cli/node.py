@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from haconsole.cli import output, setup
+from haconsole.cli import output, overrides, setup
 from haconsole.cli.exits import Exit
 from haconsole.cli.times import SpanType, until
 from haconsole.parse.text import clean
@@ -47,9 +47,7 @@ ACTIONS = (
 @click.option("--reason", help="Why: for the drain note and the audit log.", metavar="TEXT")
 @click.option("--ticket", help="The change's number, for the audit log.", metavar="ID")
 @click.option("--outside-window", help="Go on outside of the maintenance windows; why.", metavar="REASON")
-@click.option(
-    "--override", "overrides", multiple=True, metavar="GUARD=REASON", help="Go on against this guard; why. Several."
-)
+@overrides.option
 @click.option("--phrase", help="What the guard of the last healthy node asks to be typed.", metavar="TEXT")
 @click.option("--break-lock", help="Take over from this operation, whose console is gone.", metavar="ID")
 @click.option("-o", "form", type=click.Choice(["text", "json"]), default="text", help="What to print.")
@@ -71,7 +69,7 @@ def command(ctx: click.Context, /, **options: object) -> None:
     5 not verified (says what to look at).
     """
     ctx.obj.update({k: options[k] for k in ("cluster", "config") if options[k] is not None})
-    spec = _cluster_of(setup.clusters(ctx), str(options["node"]))
+    spec = cluster_of(setup.clusters(ctx), str(options["node"]))
     words = _words(spec, options, read_only=bool(ctx.obj.get("read_only")))
     runner: Callable[..., int] = ctx.obj.get("runner", asyncio.run)
     confirm = options["confirm"]
@@ -85,7 +83,7 @@ def command(ctx: click.Context, /, **options: object) -> None:
     )  # fmt: skip
 
 
-def _cluster_of(clusters: Sequence[ClusterSpec], node: str) -> ClusterSpec:
+def cluster_of(clusters: Sequence[ClusterSpec], node: str) -> ClusterSpec:
     """The cluster that has the node. Raises: click.exceptions.Exit."""
     from difflib import get_close_matches
 
@@ -127,19 +125,12 @@ def _words(spec: ClusterSpec, options: dict[str, object], *, read_only: bool) ->
         except ValueError as error:
             raise click.UsageError(f"--until: {error}") from None
         wanted, ends = end - now, datetime.fromtimestamp(end, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    overrides: dict[str, str] = {}
-    given = options["overrides"]
-    for each in given if isinstance(given, tuple) else ():
-        guard, sign, reason = str(each).partition("=")
-        if not sign or not reason.strip():
-            raise click.UsageError(f"--override {guard}=REASON: the reason is missing")
-        overrides[guard] = reason
     return Words(
         kind=Kind(str(options["action"])), node=str(options["node"]), operator=getpass.getuser(),
         host=os.uname().nodename, interface=text("interface"), wanted_s=wanted, until=ends,
         wait_idle_s=span("wait_idle"), reason=text("reason"), ticket=text("ticket"),
-        outside_window=text("outside_window"), overrides=overrides, phrase=text("phrase"),
-        break_lock=text("break_lock"), read_only=read_only or spec.read_only,
+        outside_window=text("outside_window"), overrides=overrides.overrides(options["overrides"]),
+        phrase=text("phrase"), break_lock=text("break_lock"), read_only=read_only or spec.read_only,
     )  # fmt: skip
 
 

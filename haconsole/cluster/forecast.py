@@ -55,6 +55,12 @@ class VipForecast:
         return self.nobody or self.serves is False
 
     @property
+    def not_served_because(self) -> tuple[str, ...]:
+        """The reasons why it is `lost`, without those for timers; empty: it is not."""
+        goes = self.moves and self.after is not None
+        return tuple(w for w in self.why if not goes or w.startswith(f"{self.after} takes ")) if self.lost else ()
+
+    @property
     def known(self) -> bool:
         """Who holds it afterwards is known (perhaps nobody)."""
         return self.after is not None or self.nobody
@@ -112,7 +118,7 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumed:
-    """What the picture does not hold. shutdown_lifetime_s: squid's; None: not read (squid's default is 30)."""
+    """What is supposed instead of what was read. shutdown_lifetime_s: squid's; None: as each node's squid.conf says."""
 
     shutdown_lifetime_s: float | None = None
 
@@ -389,7 +395,8 @@ def _staying(base: VipForecast, why: tuple[str, ...], winner: After, reason: str
         stays += f", but its clients are not served: {reason}"
     elif base.serves is None:
         stays += f"; whether its clients are served is not known: {reason}"
-    return replace(base, outage=NOTHING if base.serves else None, why=(*why, stays))
+    deaf = () if winner.deaf is None or base.serves else (winner.deaf,)
+    return replace(base, outage=NOTHING if base.serves else None, why=(*why, *deaf, stays))
 
 
 def _clock(picture: ClusterPicture, current: After | None, winner: After) -> _Clock | None:

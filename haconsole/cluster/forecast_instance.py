@@ -17,6 +17,7 @@ from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.vrrp import OWNER, Track, TrackKind, effective_priority
 from haconsole.model.readings import VrrpState
+from haconsole.parse.keepalived_conf import vrrp_instances
 
 POLL_S = 3.0
 """How late keepalived 1.x may notice a tracked link (KEEPALIVED 1.2)."""
@@ -56,6 +57,8 @@ class After:
     started: bool = False
     """keepalived starts by the change."""
     unknown: str | None = None
+    deaf: str | None = None
+    """What of the change it will not notice, though its configuration says that it watches it."""
 
     @property
     def owner(self) -> bool:
@@ -119,7 +122,7 @@ def _tracked(
     if doubts:
         return replace(base, unknown=doubts[0])
     touched = base.started or any(w.now != w.before for w in watched)
-    base = replace(base, touched=touched)
+    base = replace(base, touched=touched, deaf=_deaf(node, instance, mine))
     version = node.versions.keepalived if node.versions is not None else None
     triple = version.triple if version is not None else None
     faults: list[_Watched] = []
@@ -141,6 +144,19 @@ def _tracked(
     if faults:
         return _faulty(base, faults, triple)
     return _fit(node, base, watched)
+
+
+def _deaf(node: NodePicture, instance: InstancePicture, mine: Sequence[Change]) -> str | None:
+    """keepalived 2.1 drops scripts without a weight from an owner (KEEPALIVED 1.3), or the file is newer."""
+    squid = _of(mine, Thing.SQUID)
+    if squid is None or squid.restored or instance.tracked_scripts or node.config is None:
+        return None
+    conf = next((c for c in vrrp_instances(node.config.conf) if c.name == instance.name), None)
+    names = [] if conf is None else [name for name, _ in conf.tracked_scripts]
+    if not names:
+        return None
+    why = ", which keepalived 2.1 ignores with priority 255" if instance.priority == OWNER else ""
+    return f"{instance.name} on {node.name} does not watch {' and '.join(names)}{why}"
 
 
 def _ignored(w: _Watched, why: str) -> str:
@@ -304,6 +320,7 @@ def _script(
     lifetime: float | None,
 ) -> _Watched:
     squid, drain = _of(mine, Thing.SQUID), _of(mine, Thing.DRAIN)
+    lifetime, known = (lifetime, "supposed") if lifetime is not None else shutdown_lifetime(node)
     if drain is not None and watch is not None and picture.spec.drain_file in watch.command:
         now = replace(before, value=int(drain.restored))
         return _Watched(before=before, now=now, why=drain.text, notice=_runs(watch, drain.restored))
@@ -323,7 +340,16 @@ def _script(
     if "-k" not in watch.command.split() and not squid.restored:
         ends = Span(0.0, ends.high)
     why = f"{squid.text}, so {before.name} {'succeeds' if squid.restored else 'fails'}"
+    if not squid.restored:
+        told = "is not known" if lifetime is None else f"{lifetime:g} s"
+        why += f" once squid has ended (shutdown_lifetime {told}: {known})"
     return _Watched(before=before, now=now, why=why, notice=later(ends, _runs(watch, squid.restored)))
+
+
+def shutdown_lifetime(node: NodePicture) -> tuple[float | None, str]:
+    """(seconds, where that stands) as squid.conf on the node says; (None, why) where it is not known."""
+    told = None if node.squid is None else node.squid.shutdown
+    return (None, "squid.conf was not read") if told is None else (told.lifetime_s, told.text)
 
 
 def squid_ends(lifetime: float | None) -> Span:

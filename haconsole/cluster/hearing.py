@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -103,6 +103,8 @@ class Hearing:
         """Packets ever taken; the number of the next one."""
         self._recent: deque[Heard] = deque(maxlen=PACKETS_KEPT)
         self._takeovers: deque[_Told] = deque(maxlen=TAKEOVERS_KEPT)
+        self._last_told: dict[tuple[Key, IpAddress, IpAddress], _Told] = {}
+        """The last of each kind of those."""
 
     def take(self, heard: Sequence[Heard]) -> list[Takeover]:
         """Packets of one place, in order. Returns the take-overs that they complete, each once though
@@ -120,13 +122,16 @@ class Hearing:
         return found
 
     def _is_new(self, takeover: Takeover, place: str | None) -> bool:
-        for told in reversed(self._takeovers):
-            one = told.takeover
-            same = (one.key, one.old, one.new) == (takeover.key, takeover.old, takeover.new)
-            if same and place not in told.places and abs(one.at - takeover.at) <= SAME_TAKEOVER_S:
-                told.places.add(place)
-                return False
+        told = self._last_told.get(_what(takeover))
+        if told is not None and place not in told.places and abs(told.takeover.at - takeover.at) <= SAME_TAKEOVER_S:
+            told.places.add(place)
+            return False
+        if len(self._takeovers) == TAKEOVERS_KEPT:
+            gone = self._takeovers[0]
+            if self._last_told.get(_what(gone.takeover)) is gone:
+                del self._last_told[_what(gone.takeover)]
         self._takeovers.append(_Told(takeover, {place}))
+        self._last_told[_what(takeover)] = self._takeovers[-1]
         return True
 
     def news(self, news: CaptureNews) -> None:
@@ -158,11 +163,20 @@ class Hearing:
         Of a flood of strangers only some are worked out (`Lane.left_out`): the one that would be master, then the
         latest heard. So the cost is bounded, whatever was heard.
         """
+        return tuple(lane for lane in self.each_lane(now, window_s, names) if lane is not None)
+
+    def senders(self) -> int:
+        """How many there are, of every virtual router at every place: whether there is a storm of them."""
+        return sum(len(r.senders) for p in self.places.values() for r in p.tracker.routers.values())
+
+    def each_lane(self, now: float, window_s: float, names: Mapping[IpAddress, str]) -> Iterator[Lane | None]:
+        """What `lanes` gives, one by one, so that the work can be spread; None: a virtual router that was not
+        heard within the window. What is heard meanwhile may be in it."""
         keys = sorted({key for place in self.places.values() for key in place.tracker.routers})
         order = {node: index for index, node in enumerate(dict.fromkeys(names.values()))}
         most = max(LANE_LEAST, LANES_WORKED_OUT // max(1, len(keys)))
-        lanes = (self._lane(key, now, now - window_s, names, order, most=most) for key in keys)
-        return tuple(lane for lane in lanes if lane is not None)
+        for key in keys:
+            yield self._lane(key, now, now - window_s, names, order, most=most)
 
     def _lane(
         self, key: Key, now: float, start: float, names: Mapping[IpAddress, str], order: Mapping[str, int], *, most: int
@@ -211,6 +225,10 @@ class Hearing:
         routers = (p.tracker.routers.get(key) for p in self.places.values())
         times = [r.master_since for r in routers if r is not None and r.master == best.source and r.master_since]
         return min(times) if times else (best.spans[-1][0] if best.spans else None)
+
+
+def _what(takeover: Takeover) -> tuple[Key, IpAddress, IpAddress]:
+    return takeover.key, takeover.old, takeover.new
 
 
 def _last_at(sender: Sender) -> float:

@@ -7,7 +7,7 @@ or whose node does not answer is None in the picture, and `None` is unknown ever
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 from haconsole.cluster.instances import InstancePicture, instances_of
@@ -19,6 +19,7 @@ from haconsole.model.readings import (
     Address,
     ConfigTest,
     DaemonReading,
+    HostReading,
     IdentityReading,
     KernelReading,
     SquidCounters,
@@ -107,9 +108,18 @@ class NodePicture:
     units_at: float | None = None
     squid_at: float | None = None
     config_test_at: float | None = None
+    counters_at: float | None = None
+    """When squid's cache manager answered last."""
+    config_at: float | None = None
     operation: NodeOperation | None = None
     """Lock, drain note, revert, as the node told them at `operation_at`."""
     operation_at: float | None = None
+    dumped_at: float | None = None
+    """When keepalived, as it runs now, last answered over this connection with a dump, though later ones failed."""
+    host: HostReading | None = None
+    host_at: float | None = None
+    route_lost: bool = False
+    """It has no default route, and had one before or another node has one: so one is needed."""
     held: Mapping[IpAddress, int] = field(init=False, repr=False, compare=False)
     """Address -> prefix, of `kernel`. Like `managed` only there to be quick."""
     managed: Mapping[IpAddress, tuple[InstancePicture, int]] = field(init=False, repr=False, compare=False)
@@ -194,7 +204,7 @@ class ClusterPicture:
 
 def picture(spec: ClusterSpec, state: ClusterState, now: float, policy: Policy = DEFAULT_POLICY) -> ClusterPicture:
     """What may be believed of the cluster at `now` (console clock)."""
-    nodes = tuple(_node(spec, n, state.nodes[n.name], now, policy) for n in spec.nodes)
+    nodes = _routed(tuple(_node(spec, n, state.nodes[n.name], now, policy) for n in spec.nodes), state)
     priorities = {n.name: _base_priorities(state.nodes[n.name]) for n in spec.nodes}
     wire = wire_picture(spec, state, now, policy.silent_s)
     vips = tuple(
@@ -229,6 +239,17 @@ def _node(cluster: ClusterSpec, spec: NodeSpec, state: NodeState, now: float, po
     return _filled(cluster, blank, state, now, policy) if blank.readable else blank
 
 
+def _routed(nodes: tuple[NodePicture, ...], state: ClusterState) -> tuple[NodePicture, ...]:
+    """Whose default route is missing: a cluster whose nodes never had one needs none."""
+    needed = any(n.host is not None and n.host.default_routes for n in nodes)
+
+    def lost(node: NodePicture) -> bool:
+        known = node.host is not None and node.host.default_routes == ()
+        return known and (needed or state.nodes[node.name].had_default_route)
+
+    return tuple(replace(n, route_lost=True) if lost(n) else n for n in nodes)
+
+
 def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: float, policy: Policy) -> NodePicture:
     since = state.phase_since or 0.0
 
@@ -248,6 +269,7 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
     squid = fresh(state.squid, policy.squid_s)
     test = fresh(state.config_test, policy.slow_s)
     operation = fresh(state.operation, policy.units_s)
+    host = fresh(state.host, policy.units_s)
     return NodePicture(
         spec=blank.spec,
         phase=blank.phase,
@@ -289,8 +311,13 @@ def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: flo
         units_at=_at(state.units, units),
         squid_at=_at(state.squid, squid),
         config_test_at=_at(state.config_test, test),
+        counters_at=_at(state.counters, fresh(state.counters, policy.squid_s)),
+        config_at=_at(state.config, config),
         operation=operation,
         operation_at=_at(state.operation, operation),
+        dumped_at=_of_now(state.dumped_at, since, started),
+        host=host,
+        host_at=_at(state.host, host),
     )
 
 
@@ -315,6 +342,11 @@ def _of_this_run(daemon: Known[DaemonReading] | None, started: float | None) -> 
     if daemon is None or started is None or daemon.at >= started - START_ERROR_S:
         return daemon
     return None
+
+
+def _of_now(at: float | None, connected: float, started: float | None) -> float | None:
+    """A time, if it is of this connection and of the daemon that runs."""
+    return None if at is None or at < max(connected, (started or 0.0) - START_ERROR_S) else at
 
 
 def _since(boot: float | None, unit: UnitReading | None) -> float | None:

@@ -34,6 +34,7 @@ from haconsole.model.readings import (
     AddressRemoved,
     ConfigTest,
     DaemonReading,
+    HostReading,
     IdentityReading,
     KernelChange,
     KernelReading,
@@ -75,6 +76,7 @@ _SUBJECTS: Final[Mapping[type, Subject]] = {
     SquidReading: Subject.SQUID_CHECK,
     SquidCounters: Subject.SQUID_COUNTERS,
     NodeOperation: Subject.OPERATION,
+    HostReading: Subject.HOST,
 }
 
 _FIELDS: Final[Mapping[Subject, str]] = {
@@ -88,6 +90,7 @@ _FIELDS: Final[Mapping[Subject, str]] = {
     Subject.SQUID_CHECK: "squid",
     Subject.SQUID_COUNTERS: "counters",
     Subject.OPERATION: "operation",
+    Subject.HOST: "host",
 }
 
 
@@ -173,6 +176,10 @@ def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState
     changes: dict[str, object] = {_FIELDS[subject]: known, "heard_at": event.at}
     if subject is Subject.SQUID_COUNTERS:
         changes["counters_before"] = node.counters
+    if isinstance(event.reading, DaemonReading):
+        changes["dumped_at"] = event.at
+    if isinstance(event.reading, HostReading):
+        changes["had_default_route"] = node.had_default_route or bool(event.reading.default_routes)
     failed = node.failed
     if isinstance(event.reading, SquidReading):  # two subjects in one reading; either may be missing
         failed = failed if event.reading.check_ok is None else _without(failed, Subject.SQUID_CHECK)

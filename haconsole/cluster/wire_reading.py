@@ -14,6 +14,8 @@ from haconsole.model.spec import IpAddress
 ROUTERS_TOLD: Final = 48
 SENDERS_TOLD: Final = 8
 """Of one virtual router."""
+STRANGERS_TOLD: Final = 2
+"""Of one that is not this cluster's: nothing but its being there follows from it."""
 PAST_S: Final = 600.0
 """A sender that was silent for longer is history."""
 TAKEOVERS_TOLD: Final = 20
@@ -37,7 +39,7 @@ def reading_of(
     tracker, state, counts = place.tracker, place.state, place.counts
     alive = {k: r for k, r in tracker.routers.items() if any(at - s.last_at <= PAST_S for s in r.senders.values())}
     told = sorted(alive, key=lambda k: (k[0] not in ours, -alive[k].adverts))[:ROUTERS_TOLD]
-    routers = tuple(_router(alive[k], at, nodes) for k in sorted(told))
+    routers = tuple(_router(alive[k], at, nodes, ours) for k in sorted(told))
     hidden = sum(len(alive[r.key].senders) - len(r.senders) for r in routers)
     return WireReading(
         at=at,
@@ -56,12 +58,15 @@ def reading_of(
     )
 
 
-def _router(router: Router, at: float, nodes: Callable[[], Collection[IpAddress]]) -> RouterHeard:
+def _router(
+    router: Router, at: float, nodes: Callable[[], Collection[IpAddress]], ours: Collection[int]
+) -> RouterHeard:
+    most = SENDERS_TOLD if router.key[0] in ours else STRANGERS_TOLD
     found = [s for s in router.senders.values() if at - s.last_at <= PAST_S]
-    own = nodes() if len(found) > SENDERS_TOLD else ()
+    own = nodes() if len(found) > most else ()
     # Ours first, then those that go on speaking before those that came by once: a flood of invented ones hides nobody.
     found.sort(key=lambda s: (s.source not in own, not s.last.priority or at - s.last_at > 4 * s.interval_s, -s.count))
-    return RouterHeard(key=router.key, senders=tuple(_sender(s) for s in found[:SENDERS_TOLD]), adverts=router.adverts)
+    return RouterHeard(key=router.key, senders=tuple(_sender(s) for s in found[:most]), adverts=router.adverts)
 
 
 def _sender(sender: Sender) -> SenderHeard:

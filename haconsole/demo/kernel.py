@@ -196,6 +196,15 @@ class Kernel:
         """`ip -o link`"""
         return "".join(f"{link.text()}\n" for link in self.links.values())
 
+    def host_state(self) -> str:
+        """What `catalogue.read.HOST` prints: a default route by the public interface, room everywhere."""
+        public = list(self.links)[-1]
+        gateway = next((a.address.network[1] for a in self._configured if a.interface == public), None)
+        up = self.links[public].up and gateway is not None
+        route = f"default via {gateway} dev {public} proto static \n" if up else "\n"
+        disk = "9c1b3a5f 4096 5120710 3911042 1310720 1204551 /\n17 4096 101293 100211 405172 404310 /run\n"
+        return f"routes\n{route}disks\n{disk}connections\n{40 * len(self.links)}\n262144\n"
+
     def ip_addr(self) -> str:
         """`ip -o addr`: by interface, IPv4 first, newest IPv6 first as the kernel lists them."""
         lines = []

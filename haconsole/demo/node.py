@@ -37,6 +37,9 @@ class Segment(Protocol):
     def changed(self) -> None:
         """Something changed that clients may notice."""
 
+    def holder(self, vip: IpAddress) -> SimNode | None:
+        """Where the segment sends what is for `vip`; None: nobody answers for it."""
+
 
 class SimNode:
     """Implements `keepalived.Surroundings`. Off until `power_on`."""
@@ -87,6 +90,10 @@ class SimNode:
     def uptime(self) -> float:
         """Seconds since boot."""
         return max(0.0, self.wall() - self._boot_wall)
+
+    def answers_for(self, vip: IpAddress) -> SimNode | None:
+        """Whom the LAN leads to for an address; None: nobody answers, or this node is not on it."""
+        return self._segment.holder(vip) if self.kernel.running(LAN) else None
 
     # --- what operations do to the node -------------------------------------------
 

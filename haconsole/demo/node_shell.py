@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from haconsole.catalogue import capture, read, script
+from haconsole.catalogue import capture, read, script, squid_conf
 from haconsole.catalogue.command import Verb
 from haconsole.catalogue.script import STDERR_LIMIT, SUDO, Line
 from haconsole.catalogue.sudo_text import ungrouped
-from haconsole.demo import ask
+from haconsole.demo import ask, check, closer, support
 from haconsole.demo.journal import Entry, Match, as_json
 from haconsole.demo.node import SimNode
 from haconsole.demo.units import show_unknown
@@ -77,6 +77,7 @@ class NodeShell:
             "sh": self._sh,
             "squid": self._squid,
             "ss": self._ss,
+            "stat": self._stat,
             "sudo": self._sudo,
             "systemctl": self._systemctl,
             "tail": self._tail,
@@ -104,6 +105,9 @@ class NodeShell:
         done = self._node.operations.run(argv, data, rooted=rooted)
         if done is not None:
             return Reply(done.stdout, done.stderr, done.status)
+        told = support.answer(self._node, argv, rooted=rooted) or closer.answer(self._node, argv)
+        if told is not None:
+            return Reply(*told)
         program = self._programs.get(argv[0].rpartition("/")[2]) if argv else None
         if program is None:
             return Reply(stderr=f"sh: 1: {argv[0] if argv else ''}: not found\n", status=127)
@@ -170,6 +174,10 @@ class NodeShell:
     def _sh(self, args: Sequence[str], rooted: bool) -> Reply:
         if ("sh", *args) == read.TOOLS_FOUND.argv:
             return Reply("".join(f"{tool}\n" for tool in read.TOOLS))
+        if ("sh", *args) == read.HOST.argv:
+            return Reply(self._node.kernel.host_state())
+        if ("/bin/sh", *args) == squid_conf.SQUID_CONF.argv:
+            return Reply(self._node.squid.conf())
         if ("sh", *args[:-1]) == capture.CHECK.argv[:-1]:
             kernel = self._node.kernel
             return Reply("\n".join(("/usr/bin/tcpdump", kernel.flags(args[-1]), *sorted(kernel.links))) + "\n")
@@ -190,6 +198,10 @@ class NodeShell:
             lines.append(f"LISTEN 0      4096 {here:>15}:{squid.port} {peer:>15}          ")
         lines.append("LISTEN 0      128          0.0.0.0:22         0.0.0.0:*          ")
         return Reply("\n".join(lines) + "\n")
+
+    def _stat(self, args: Sequence[str], rooted: bool) -> Reply:
+        told = check.stat(self._node, args)
+        return _usage("stat", args) if told is None else Reply(*told)
 
     def _sudo(self, args: Sequence[str], rooted: bool) -> Reply:
         plan = self._node.plan
@@ -264,6 +276,8 @@ class NodeShell:
             return Reply(stderr=f"{text}\n", status=1)
         if unit != "keepalived" or not daemon.running:
             return Reply(stderr=f"Failed to kill unit {unit}.service: No main process to kill\n", status=1)
+        if (signal, path) == (_SIGNALS["JSON"], support.JSON_FILE):
+            return Reply(support.json_dump(self._node))
         if signal != _DATA_SIGNAL or path != DUMP_FILE:
             return Reply(stderr="no new dump within 3 s\n", status=75)
         text = self._node.dump()

@@ -168,6 +168,7 @@ class Operations:
         put(change.GARP, self._garp)
         for name in self._host.kernel.links:
             put(operation.SAVE_LINK, partial(self._saving, name), name)
+            put(operation.READ_BACK, partial(self._reading_back, name), name)
             put(operation.ARM_LINK, partial(self._arming, f"link-{name}", partial(self._heal_link, name)), name)
             put(change.LINK_DOWN, partial(self._link_down, name), name)
             put(change.LINK_DOWN_DETACHED, partial(self._link_down, name, 0.5), name)
@@ -250,18 +251,24 @@ class Operations:
         more += [f"drain-file {drain.split()[0]}"] if drain and drain.split() else []
         if interface is not None:
             managed = set(vips.split())
-            saved.addresses = [
-                a
-                for a in self._host.kernel.addresses
-                if a.interface == interface
-                and a.address.version == 6
-                and not a.address.ip.is_link_local
-                and not a.address.ip.is_loopback
-                and str(a.address.ip) not in managed
-            ]
+            saved.addresses = [a for a in self._global6(interface) if str(a.address.ip) not in managed]
             more += [f"addr6 {a.address}" for a in saved.addresses] + [f"interface {interface}"]
         self._saved = saved
         return self._tell("saved", *more)
+
+    def _global6(self, interface: str) -> list[SimAddress]:
+        return [
+            a
+            for a in self._host.kernel.addresses
+            if a.interface == interface
+            and a.address.version == 6
+            and not a.address.ip.is_link_local
+            and not a.address.ip.is_loopback
+        ]
+
+    def _reading_back(self, interface: str, _: Sequence[str]) -> Done:
+        lines = [*(f"addr6 {a.address}" for a in self._global6(interface)), f"interface {interface}"]
+        return Done("\n".join(("there", *lines)) + "\n")
 
     def _arming(self, kind: str, heal: Callable[[str], None], words: Sequence[str]) -> Done:
         mine, slot, seconds = (*words, "", "")[:3]

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 
 import h11
 
+from haconsole.catalogue import squid_conf
 from haconsole.demo import squid_pages
 from haconsole.demo.sim import Due, Sim
 from haconsole.demo.traffic import Traffic
@@ -66,6 +67,11 @@ class Squid:
     def listening(self) -> bool:
         """Its port is open."""
         return self.phase is Squid.Phase.RUNNING
+
+    def conf(self) -> str:
+        """The lines of its squid.conf that `catalogue.squid_conf` tells, as the node's shell prints them."""
+        args = "args /usr/sbin/squid --foreground -sYC\n" if self.process else ""
+        return f"{args}file {squid_conf.FILE}\nline shutdown_lifetime {self._shutdown_s:g} seconds\n"
 
     def start(self) -> None:
         """The process starts, and listens a moment later."""

@@ -16,6 +16,7 @@ from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     ConfigTest,
     DaemonReading,
+    HostReading,
     IdentityReading,
     KernelChange,
     KernelReading,
@@ -45,6 +46,7 @@ Reading = (
     | ConfigTest
     | SquidReading
     | SquidCounters
+    | HostReading
     | NodeOperation
 )
 """Every kind of reading that `NodeRead` can carry."""
@@ -63,6 +65,8 @@ class Subject(Enum):
     SQUID_CHECK = "squid-check"
     SQUID_SOCKETS = "squid-sockets"
     SQUID_COUNTERS = "squid-counters"
+    HOST = "host"
+    """Default route, room on file systems, tracked connections."""
     LOG = "log"
     CLOCK = "clock"
     OPERATION = "operation"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 
 from haconsole.model.readings import IpInterface
 from haconsole.model.spec import IpAddress
@@ -36,6 +37,9 @@ class Statement:
     """None: no braces. Empty: an empty block."""
     condition: str | None = None
     """`@NAME` or `@^NAME` in front of the line, where it is not known whether it holds."""
+    secret_hash: str | None = None
+    """Of the password on this line, with the key that `parse` was given: equal where the passwords are equal to
+    keepalived. None: no password here, no key, or the text has none any more (cut out on its node)."""
 
     @property
     def keyword(self) -> str:
@@ -57,12 +61,24 @@ SECRET = "(secret)"  # noqa: S105 - the sign for a password, not one
 """Stands where a password was."""
 
 
+class ComplaintKind(Enum):
+    """What a complaint of the parser means."""
+
+    MISREAD = "misread"
+    """keepalived reads the line otherwise than it was meant."""
+    ONE_LINE = "one-line"
+    """Several statements stand on one line: keepalived takes the first and drops the others."""
+    UNDECIDED = "undecided"
+    """keepalived may well understand it; what it comes to is not known here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfComplaint:
     """Something the parser could not make sense of; keepalived goes on in such cases, and so do we."""
 
     place: Place
     text: str
+    kind: ComplaintKind = ComplaintKind.MISREAD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -201,6 +201,16 @@ class Saved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBack:
+    """Routes and global IPv6 addresses of an interface as they are now; in the form of `Saved`."""
+
+    interface: str
+    routes: tuple[tuple[int, str, str], ...] = ()
+    addresses6: tuple[str, ...] = ()
+    """Those that keepalived manages, and those that come by themselves, are among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SaveAnswer:
     """`saved` is None unless the outcome is DONE."""
 

@@ -134,6 +134,33 @@ class UnitsReading:
     uptime_s: float | None
 
 
+# --- what the node has left ---------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileSystem:
+    """A file system, and those of the asked paths that lie on it, the first as its name. Free: for users but root."""
+
+    path: str
+    size_bytes: int
+    free_bytes: int
+    inodes: int
+    """0: it does not count them."""
+    free_inodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostReading:
+    """What a node needs besides its services. None: could not be told."""
+
+    default_routes: tuple[str, ...] | None = None
+    """IPv4 default routes of the main table, as `via GATEWAY dev INTERFACE`; empty: there is none."""
+    file_systems: tuple[FileSystem, ...] | None = None
+    connections: int | None = None
+    """Tracked by netfilter; None where it tracks none."""
+    connections_limit: int | None = None
+
+
 # --- keepalived -------------------------------------------------------------
 
 
@@ -312,6 +339,15 @@ class SquidCounters:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SquidShutdown:
+    """How long squid waits for its clients when it is told to stop (shutdown_lifetime), by its file on disk.
+    `lifetime_s` None: not known, and `text` says why; else `text` says where it stands."""
+
+    lifetime_s: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SquidReading:
     """squid as it looks from its own node. `check_ok` None: `squid -k check` told nothing."""
 
@@ -319,6 +355,8 @@ class SquidReading:
     check_text: str = ""
     listening: tuple[Listener, ...] | None = None
     """Listening sockets on squid's port; None: not readable. Empty: nobody listens."""
+    shutdown: SquidShutdown | None = None
+    """None: not asked, or no answer that can be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

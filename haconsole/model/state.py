@@ -18,6 +18,7 @@ from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     ConfigTest,
     DaemonReading,
+    HostReading,
     IdentityReading,
     KernelReading,
     LogLine,
@@ -83,6 +84,11 @@ class NodeState:
     counters_before: Known[SquidCounters] | None = None
     """The reading before `counters`: rates are differences."""
     operation: Known[NodeOperation] | None = None
+    host: Known[HostReading] | None = None
+    dumped_at: float | None = None
+    """When keepalived last answered with a dump, though later ones failed."""
+    had_default_route: bool = False
+    """One was seen since this console began."""
     logged: Mapping[str, LoggedState] = field(default_factory=dict)
     """Instance name -> its last state line."""
     failed: Mapping[Subject, Known[Problem]] = field(default_factory=dict)

@@ -35,6 +35,8 @@ class Kind(Enum):
     LINK_DOWN = "link-down"
     LINK_UP = "link-up"
     GARP = "garp"
+    REVERT_ONLY = "revert-only"
+    """Nothing is changed: a revert is armed and its timer watched. Only drills do that."""
 
     @property
     def disturbs(self) -> bool:
@@ -164,6 +166,8 @@ class Action:
     @property
     def arm_id(self) -> str | None:
         """Id of the entry that arms the revert; None: what restores needs none."""
+        if self.kind is Kind.REVERT_ONLY:
+            return entries.ARM_SQUID.id
         return change.COMMANDS[self.change_id].revert
 
     @property
@@ -234,6 +238,7 @@ _ENTRIES: Final[Mapping[Kind, str]] = {
     Kind.LINK_DOWN: change.LINK_DOWN.id,
     Kind.LINK_UP: change.LINK_UP.id,
     Kind.GARP: change.GARP.id,
+    Kind.REVERT_ONLY: change.SQUID_START.id,  # what its revert does: nothing, where squid runs
 }
 _BACK: Final[Mapping[Kind, str]] = {
     Kind.KEEPALIVED_STOP: change.KEEPALIVED_START.id,
@@ -242,6 +247,7 @@ _BACK: Final[Mapping[Kind, str]] = {
     Kind.SQUID_STOP: change.SQUID_START.id,
     Kind.SQUID_RESTART: change.SQUID_START.id,
     Kind.LINK_DOWN: change.LINK_UP.id,
+    Kind.REVERT_ONLY: change.SQUID_START.id,
 }
 _CHANGES: Final[Mapping[Kind, tuple[Thing, bool]]] = {
     Kind.KEEPALIVED_STOP: (Thing.KEEPALIVED, False),
@@ -285,7 +291,10 @@ def _quiet_cost(node: NodePicture, how: str) -> str:
         return f"{how}; keepalived {version} has a gap of two adverts at each hand-over"
     if version is None:
         return f"{how}; what clients lose depends on keepalived's version, which was not read"
-    return f"{how}: no new request is lost; connections open through the VIP break when it moves"
+    return (
+        f"{how}: no request that begins after the hand-over or ends before it is lost; one that is under way at that "
+        "very moment gets no answer, and connections (tunnels) open through the VIP break"
+    )
 
 
 def _better(picture: ClusterPicture) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from haconsole.cluster.forecast import VipForecast
 from haconsole.cluster.picture import NodePicture
 from haconsole.cluster.rules.common import daemon_state, link_trouble, listed
 from haconsole.model.readings import VrrpState
 from haconsole.operations.guards_context import Case, Guard, Override, worst
+from haconsole.parse.text import clean
 
 
 def last_healthy_phrase(node: str) -> str:
@@ -54,7 +56,7 @@ def peer_wins(case: Case) -> Guard:
         if case.action.kind.value == "drain" and vip.known and vip.after == case.action.node:
             ok = False
         oks.append(ok)
-        why = vip.unknown if not vip.known else f"{vip.after or 'nobody'}" + ("" if ok else ", which does not serve it")
+        why = vip.unknown if not vip.known else f"{vip.after or 'nobody'}" + ("" if ok else _not_served(vip))
         told.append(f"{vip.address}: {why}")
     return Guard(
         id="peer-wins",
@@ -62,6 +64,12 @@ def peer_wins(case: Case) -> Guard:
         text="by the forecast another node takes and serves what this one gives up",
         evidence="; ".join(told) or "no VIP is known",
     )
+
+
+def _not_served(vip: VipForecast) -> str:
+    """With the forecast's reasons: a weight too small, an owner that ignores its script."""
+    why = "; ".join(map(clean, vip.not_served_because))
+    return ", which does not serve it" + (f" ({why})" if why else "")
 
 
 def peer_can_bind(case: Case) -> Guard:

@@ -20,6 +20,8 @@ class Ending(Enum):
 
     HOLD = "hold"
     """Held for `hold_s`, then put back."""
+    LAPSE = "lapse"
+    """Held until the node's own timer puts it back: the console watches and does not ask."""
     STAYS = "stays"
     """The revert is disarmed; the change stays until somebody ends it (drain by lowered priority)."""
     UNTIL = "until"

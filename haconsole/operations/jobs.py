@@ -234,6 +234,15 @@ def _held(ctx: _Ctx) -> Job:
     )  # fmt: skip
 
 
+def _lapse(ctx: _Ctx) -> Job:
+    """Nothing is changed; the armed revert runs at its deadline and finds nothing to do."""
+    limit = ctx.action.deadline
+    return replace(
+        ctx.base(), changes=(), ending=Ending.LAPSE, hold_s=0.0 if limit is None else float(limit.seconds),
+        restored=_restored(ctx),
+    )  # fmt: skip
+
+
 def _moment(ctx: _Ctx) -> Job:
     """A restart or reload: armed against its failing, over at once."""
     squid = ctx.action.kind is Kind.SQUID_RESTART
@@ -321,4 +330,5 @@ _MAKERS: Final[Mapping[Kind, Callable[[_Ctx], Job]]] = {
     Kind.KEEPALIVED_RELOAD: _moment,
     Kind.SQUID_RESTART: _moment,
     Kind.GARP: _garp,
+    Kind.REVERT_ONLY: _lapse,
 }

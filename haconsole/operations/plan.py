@@ -14,6 +14,7 @@ from haconsole.catalogue import operation as entries
 from haconsole.catalogue.command import CommandSpec
 from haconsole.catalogue.operation import OperationNames
 from haconsole.cluster.forecast import Assumed, Forecast, VipForecast, forecast
+from haconsole.cluster.forecast_instance import shutdown_lifetime
 from haconsole.cluster.forecast_times import NOTHING
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import Slot
@@ -199,9 +200,9 @@ class _Maker:
                  lines=(self.line(action.arm_id, arming),)),
             Step(do=Do.SEE_ARMED, text="see it armed",
                  lines=(self.line(entries.STATE.id), self.line(entries.TIMERS.id))),
-            self.change(),
-            self.verify(),
         ]  # fmt: skip
+        if action.kind is not Kind.REVERT_ONLY:
+            steps += [self.change(), self.verify()]
         return steps + self.ending(limit.seconds)
 
     def verify(self) -> Step:
@@ -221,11 +222,12 @@ class _Maker:
         clear = Step(do=Do.CLEAR, text="remove what was saved",
                      lines=(self.line(entries.CLEAR.id, entries.clearing(self.operation)),))  # fmt: skip
         end = [self.unlock(everywhere=True)]
-        if drained and action.lasting is Lasting.HELD:
+        if drained and action.lasting is Lasting.HELD and self.hold_s is None:
             text = f"the revert stays armed: {duration(limit_s)} after it was armed the drain ends by itself"
             return [*note, Step(do=Do.HOLD, text=text, seconds=float(limit_s)), *end]
         if action.lasting is not Lasting.HELD:
             return [*(note if drained else []), disarm, clear, *end]
+        note = note if drained else []
         hold = self.hold_s if self.hold_s is not None else float(limit_s)
         if self.hold_s is not None and hold >= limit_s:
             raise ValueError("it would be held longer than to its own deadline")
@@ -234,8 +236,11 @@ class _Maker:
         if self.hold_s is not None:
             now = self.line(entries.REVERT_NOW[Slot.A].id)
             steps.append(Step(do=Do.PUT_BACK, text="the node runs its armed revert at once", lines=(now,)))
-        steps.append(Step(do=Do.VERIFY_BACK, text="verify: units, states, addresses, VIPs and clients as before"))
-        return [*steps, disarm, clear, *end]
+        routes = "routes, " if action.interface is not None else ""
+        text = f"verify: units, states, addresses, {routes}VIPs and clients as before"
+        back = (self.line(entries.READ_BACK.id),) if action.interface is not None else ()
+        steps.append(Step(do=Do.VERIFY_BACK, text=text, lines=back))
+        return [*note, *steps, disarm, clear, *end]
 
     def restoring(self) -> list[Step]:
         """Of an action that brings service back: the touched node's lock only, nothing armed."""
@@ -283,7 +288,9 @@ def _not_checked(
         if picture.wire.places == ():
             found.append("adverts on the wire: nobody listens")
     if action.kind in {Kind.SQUID_STOP, Kind.SQUID_RESTART} and assumed.shutdown_lifetime_s is None:
-        found.append("squid's shutdown_lifetime, on which the outage depends (its default is 30 s)")
+        lifetime, why = shutdown_lifetime(picture.node(action.node))
+        if lifetime is None:
+            found.append(f"squid's shutdown_lifetime, on which the outage depends: {why} (squid's default is 30 s)")
     return tuple(found)
 
 
@@ -298,8 +305,11 @@ def _question(made: Plan) -> list[str]:
         lines += [f"  {action.deadline.said}"] if action.deadline.said else []
     lines += ["", "Will happen:", *(f"  {_fate(v)}" for v in made.predicted.vips)]
     if made.connections is not None and action.kind.disturbs:
-        lines.append(f"  {made.connections} open connections break")
-    lines += [f"  {w}" for w in _warnings(action)]
+        # A connection does not move with its address: the old holder cannot answer any more, the new one knows it not.
+        many, quiet = made.connections, action.kind is Kind.DRAIN
+        later = f"{many} connections are open now: what is open when the VIP moves breaks"
+        lines.append(f"  {later}" if quiet else f"  {many} open connections break")
+    lines += [f"  {w}" for w in (*_too_early(made), *_warnings(action))]
     for load in made.predicted.loads:
         if load.after is not None and load.now is not None and load.after > load.now:
             lines.append(f"  {load.node} will answer {load.after:.0f} requests/s, now {load.now:.0f}")
@@ -337,6 +347,17 @@ def _fate(vip: VipForecast) -> str:
     lost = "clients lose no new request" if vip.outage == NOTHING else f"clients lose {vip.outage}"
     back = "" if vip.failback_outage is None else f", on the way back {vip.failback_outage}"
     return f"{vip.address}: {vip.before or '?'} → {vip.after}, {lost}{back}"
+
+
+def _too_early(made: Plan) -> list[str]:
+    """A squid that takes its time to stop may be started again before anything has moved."""
+    limit = made.action.deadline
+    spans = [v.takeover for v in made.predicted.vips if v.takeover is not None]
+    latest = max((s.high for s in spans if s.high is not None), default=0.0)
+    if limit is None or latest < limit.seconds:
+        return []
+    what = f"the node may put it back before a VIP has moved: that takes up to {latest:.0f} s"
+    return [f"{what}; a longer --revert-after helps"]
 
 
 def _warnings(action: Action) -> list[str]:

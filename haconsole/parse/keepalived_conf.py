@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from itertools import islice
 from typing import Final
 
-from haconsole.model.keepalived_conf import KeepalivedConf, Place
+from haconsole.model.keepalived_conf import ComplaintKind, KeepalivedConf, Place
 from haconsole.parse.errors import ParseError
 from haconsole.parse.keepalived_conf_instances import vrrp_instances
 from haconsole.parse.keepalived_conf_lines import Reader
@@ -24,17 +24,24 @@ MAX_INSTANCES: Final = 1000
 
 
 def parse(
-    files: Mapping[str, str], main: str, *, config_id: str | None = None, hostname: str | None = None
+    files: Mapping[str, str],
+    main: str,
+    *,
+    config_id: str | None = None,
+    hostname: str | None = None,
+    secret_key: bytes | None = None,
 ) -> KeepalivedConf:
     """Return the tree of `main` and what it includes.
 
     files: name -> text; absolute names where the includes are absolute. config_id: what `@NAME` lines are
     compared with (`-i`); keepalived's default is the host's name up to its first dot. Without both, such
     lines stay, marked with their condition, and each is a complaint.
+    secret_key: at most 64 bytes, random for each run: passwords become hashes that can be compared within the
+    run and are worth nothing outside of it (`Statement.secret_hash`); None: there are none.
 
     Raises: ParseError - more than 4 MiB, 200,000 lines, 1,000 instances, or 64 blocks in each other.
     """
-    reader = _read(files, main, config_id, hostname)
+    reader = _read(files, main, config_id, hostname, secret_key)
     statements = reader.tree.finish()
     conf = KeepalivedConf(
         statements=statements,
@@ -58,12 +65,14 @@ def includes(files: Mapping[str, str], main: str) -> tuple[str, ...]:
         return ()
 
 
-def _read(files: Mapping[str, str], main: str, config_id: str | None, hostname: str | None) -> Reader:
+def _read(
+    files: Mapping[str, str], main: str, config_id: str | None, hostname: str | None, key: bytes | None = None
+) -> Reader:
     if config_id is None and hostname is not None:
         config_id = hostname.split(".", 1)[0]
-    reader = Reader(files, config_id)
+    reader = Reader(files, config_id, key)
     if main in files:
         reader.file(main)
     else:
-        reader.complain(Place(file=clean(main), line=1), "the file was not read")
+        reader.complain(Place(file=clean(main), line=1), "the file was not read", ComplaintKind.UNDECIDED)
     return reader

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from haconsole.model.keepalived_conf import ConfComplaint, Place, Statement
+from haconsole.model.keepalived_conf import ComplaintKind, ConfComplaint, Place, Statement
 from haconsole.parse.errors import ParseError
+from haconsole.parse.keepalived_conf_generators import generator
 from haconsole.parse.keepalived_conf_tree import Tree
 from haconsole.parse.keepalived_conf_words import decomment, hides_rest, may_be_secret
 from haconsole.parse.text import clean
@@ -49,7 +50,7 @@ class _Definition:
 class Reader:
     """Reads a main file and what it includes into a tree."""
 
-    def __init__(self, files: Mapping[str, str], config_id: str | None) -> None:
+    def __init__(self, files: Mapping[str, str], config_id: str | None, secret_key: bytes | None = None) -> None:
         self._files = {posixpath.normpath(name): name for name in sorted(files)}
         self._texts = files
         self._config_id = config_id
@@ -68,12 +69,12 @@ class Reader:
         self.read: dict[str, None] = {}
         self.missing: list[Statement] = []
         self.wanted: dict[str, None] = {}
-        self.tree = Tree(self.complain)
+        self.tree = Tree(self.complain, secret_key)
 
-    def complain(self, place: Place, text: str) -> None:
+    def complain(self, place: Place, text: str, kind: ComplaintKind = ComplaintKind.MISREAD) -> None:
         """Note something that the parser or keepalived makes no sense of; the text names no values."""
         if len(self.complaints) < MAX_COMPLAINTS:
-            self.complaints.append(ConfComplaint(place=place, text=text))
+            self.complaints.append(ConfComplaint(place=place, text=text, kind=kind))
 
     def file(self, name: str) -> None:
         """Read one file. Raises: ParseError - a bound is exceeded."""
@@ -129,17 +130,33 @@ class Reader:
                 self._include(text[: included.start(1)].strip(), included[1], place, condition)
                 break
             if text.startswith(_GENERATORS):
-                self.complain(place, f"haconsole does not expand {text[:4]}: what it makes is not known here")
-                self.tree.text(text, place, condition, hidden=hidden)
+                self._generate(text, place, condition, level, hidden=hidden)
                 break
             if text:
                 text, hidden = self._brace(text, place, condition, hidden=hidden)
         for line in following:
             self._count()
             if level >= MAX_DEPTH:
-                self.complain(place, "definitions within definitions are too deep")
+                self.complain(place, "definitions within definitions are too deep", ComplaintKind.UNDECIDED)
                 break
             self._statement(line, place, level + 1, hidden=hidden)
+
+    def _generate(self, text: str, place: Place, condition: str | None, level: int, *, hidden: bool) -> None:
+        """Read a `~SEQ` or `~LST` line once for each of its values."""
+        found = generator(text) if condition is None and level < MAX_DEPTH else None
+        if found is None:
+            what = (
+                f"what {clean(text[:4])} makes here is not known: keepalived refuses it, or haconsole cannot follow it"
+            )
+            self.complain(place, what, ComplaintKind.UNDECIDED)
+            self.tree.text(text, place, condition, hidden=hidden)
+            return
+        for values in found.values:
+            self._count()
+            self._spend(len(found.rest))
+            for name, value in zip(found.names, values, strict=True):
+                self._definitions[name] = _Definition((value,))
+            self._statement(found.rest, place, level + 1, hidden=hidden)
 
     def _settle(self, text: str, place: Place, condition: str | None) -> tuple[str, str | None, list[str]]:
         """Return the line without conditions and with its definitions put in, "" if nothing is left of it.
@@ -188,7 +205,9 @@ class Reader:
             return (rest if (name == self._config_id) != bool(sign) else ""), None
         what = "except where" if sign else "only where"
         self.complain(
-            place, f"this line counts {what} keepalived's config-id is {clean(name)[:64]!r}; here it is unknown"
+            place,
+            f"this line counts {what} keepalived's config-id is {clean(name)[:64]!r}; here it is unknown",
+            ComplaintKind.UNDECIDED,
         )
         return rest, clean(f"@{sign}{name}")
 
@@ -261,7 +280,7 @@ class Reader:
             self.complain(place, "keepalived takes the quotes for a part of the file's name and includes nothing")
             return
         if len(pattern) > MAX_PATTERN:
-            self.complain(place, "the name of a file to include is too long")
+            self.complain(place, "the name of a file to include is too long", ComplaintKind.UNDECIDED)
             return
         if condition is not None:
             self.complain(place, "keepalived.conf(5): include does not work behind a condition")
@@ -281,7 +300,7 @@ class Reader:
         if name in self._chain:
             self.complain(place, "a file includes itself")
         elif len(self._chain) >= MAX_DEPTH:
-            self.complain(place, "includes within includes are too deep")
+            self.complain(place, "includes within includes are too deep", ComplaintKind.UNDECIDED)
         else:
             self.file(name)
 

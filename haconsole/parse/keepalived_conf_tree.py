@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from typing import Protocol
 
-from haconsole.model.keepalived_conf import Place, Statement
+from haconsole.model.keepalived_conf import SECRET, ComplaintKind, Place, Statement
 from haconsole.parse.errors import ParseError
 from haconsole.parse.keepalived_conf_words import one_line, safe, split, takes_no_block
 
 MAX_NESTING = 64
+_AUTH_PASS_COUNTS = 8
+"""Characters of `auth_pass` that keepalived uses (KEEPALIVED 1.3)."""
+
+
+class Complain(Protocol):
+    """Takes a complaint about a place."""
+
+    def __call__(self, place: Place, text: str, kind: ComplaintKind = ...) -> None: ...
 
 
 @dataclass(slots=True)
@@ -18,13 +28,15 @@ class _Node:
     place: Place
     condition: str | None
     block: list[_Node] | None = None
+    secret_hash: str | None = None
 
 
 class Tree:
     """Takes texts and braces in order; nothing but the words of `safe` is kept."""
 
-    def __init__(self, complain: Callable[[Place, str], None]) -> None:
+    def __init__(self, complain: Complain, secret_key: bytes | None = None) -> None:
         self._complain = complain
+        self._key = secret_key
         self._root: list[_Node] = []
         self._stack: list[_Node] = []
 
@@ -37,9 +49,21 @@ class Tree:
         # `track_file NAME {` defines a file (global); `track_file {` in an instance lists names.
         parent = "vrrp_track_file" if around[0] == "track_file" and len(around) > 1 else around[0]
         kept = safe(words, parent, hidden=hidden)
-        one_line(kept, parent, lambda what: self._complain(place, what))
-        self._here().append(_Node(kept, place, condition))
+        one_line(kept, parent, partial(self._complain, place, kind=ComplaintKind.ONE_LINE))
+        self._here().append(_Node(kept, place, condition, secret_hash=self._hash(words, kept)))
         return kept
+
+    def _hash(self, words: list[str], kept: tuple[str, ...]) -> str | None:
+        """See `Statement.secret_hash`."""
+        if self._key is None or SECRET not in kept:
+            return None
+        at = kept.index(SECRET)
+        hidden = words[at:]
+        if at and kept[at - 1].lower() == "auth_pass":
+            hidden = [words[at][:_AUTH_PASS_COUNTS]]  # what stands behind it is not read
+        if hidden == [SECRET]:
+            return None
+        return blake2b("\0".join(hidden).encode("utf-8", "replace"), key=self._key, digest_size=16).hexdigest()
 
     def brace(self, brace: str, place: Place, condition: str | None) -> None:
         """Take `{` or `}`. Raises: ParseError - more than 64 blocks in each other."""
@@ -79,6 +103,7 @@ def _frozen(nodes: list[_Node]) -> tuple[Statement, ...]:
             words=n.words,
             place=n.place,
             condition=n.condition,
+            secret_hash=n.secret_hash,
             block=None if n.block is None else _frozen(n.block),
         )
         for n in nodes

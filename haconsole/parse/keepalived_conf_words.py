@@ -232,6 +232,30 @@ def one_line(words: tuple[str, ...], parent: str, complain: Complain) -> None:
         complain("keepalived reads one name a line, with `weight` behind it: the rest has no effect")
 
 
+def meant(words: tuple[str, ...], parent: str) -> list[tuple[str, ...]]:
+    """Return the statements that a person plainly put on one line: what `one_line` complains of, taken apart.
+
+    parent: keyword of the block around the line. One statement where nothing is to be taken apart.
+    """
+    if parent in {"vrrp_instance", "vrrp_script", "authentication"} and words and words[0] in _TAKES:
+        cuts, at = [0], 1 + _TAKES[words[0]]
+        while at < len(words):
+            if words[at] in _STARTS:
+                cuts.append(at)
+                at += _TAKES.get(words[at], 0)
+            at += 1
+    elif parent in _ADDRESS_LISTS:
+        pairs = zip(words, ("", *words), strict=False)
+        cuts = [
+            i
+            for i, (word, before) in enumerate(pairs)
+            if i == 0 or (interface_address(word) and before not in {"brd", "broadcast", "peer"})
+        ]
+    else:
+        return [words]
+    return [words[a:b] for a, b in zip(cuts, [*cuts[1:], len(words)], strict=True)]
+
+
 def takes_no_block(words: tuple[str, ...]) -> bool:
     """Tell whether the keyword is one that never has a block."""
     return bool(words) and words[0] in _TAKES

@@ -23,6 +23,7 @@ from haconsole.model.operation import (
     LockOutcome,
     NodeOperation,
     OperationLock,
+    ReadBack,
     RevertTimer,
     RevertTimers,
     SaveAnswer,
@@ -77,16 +78,33 @@ def parse_saved(text: str) -> SaveAnswer:
     units = [(u, s) for u, _, s in (v.partition(" ") for k, v in lines if k == "unit")]
     if not units or not all(u and s for u, s in units):
         raise ParseError("the saved states of the units are not told")
-    routes = [(int(k[-1]), p, r) for k, v in lines if k in {"route4", "route6"} for p, _, r in [v.partition(" ")]]
     drain = next((v for k, v in lines if k == "drain-file"), "")
     saved = Saved(
         units=tuple((clean(u), clean(s)) for u, s in units),
         drain_value=int(drain) if _VALUE.fullmatch(drain) else None,
         interface=next((clean(v) for k, v in lines if k == "interface"), None),
-        routes=tuple((f, clean(p), clean(r)) for f, p, r in routes),
-        addresses6=tuple(clean(v.partition(" ")[0]) for k, v in lines if k == "addr6"),
+        routes=_routes(lines),
+        addresses6=_addresses6(lines),
     )
     return SaveAnswer(outcome=outcome, state=state, saved=saved)
+
+
+def parse_read_back(text: str) -> ReadBack:
+    """READ_BACK's answer. Raises: ParseError: not whole, or there is no such interface."""
+    word, lines = _lines(text)
+    interface = next((clean(v) for k, v in lines if k == "interface"), "")
+    if word != "there" or not interface:
+        raise ParseError(f"routes were expected, not: {_why(lines) or clean(text[:80])}")
+    return ReadBack(interface=interface, routes=_routes(lines), addresses6=_addresses6(lines))
+
+
+def _routes(lines: Lines) -> tuple[tuple[int, str, str], ...]:
+    found = [(int(k[-1]), *v.partition(" ")[::2]) for k, v in lines if k in {"route4", "route6"}]
+    return tuple((family, clean(protocol), clean(route)) for family, protocol, route in found)
+
+
+def _addresses6(lines: Lines) -> tuple[str, ...]:
+    return tuple(clean(v.partition(" ")[0]) for k, v in lines if k == "addr6")
 
 
 def parse_disarm(text: str) -> DisarmAnswer:

@@ -134,7 +134,7 @@ async def _requests(
     """One for each IP version that the VIPs have; all must be answered."""
     answers: list[Answer] = []
     for version in sorted({v.address.version for v in picture.vips}):
-        where = _own_address(spec, picture, node, version)
+        where = own_address(spec, picture, node, version)
         if where is None:
             text = f"no IPv{version} address of its own on {node.spec.lan_interface} is known where squid listens"
             answers.append(Answer(ok=None, text=text))
@@ -167,7 +167,7 @@ def _answer(result: ClientResult, where: IpAddress) -> Answer:
     return Answer(ok=True, text=f"{result.status} at {where}{took}")
 
 
-def _own_address(spec: ClusterSpec, picture: ClusterPicture, node: NodePicture, version: int) -> IpAddress | None:
+def own_address(spec: ClusterSpec, picture: ClusterPicture, node: NodePicture, version: int) -> IpAddress | None:
     """An address of the node's own on its LAN, in a VIP's network if it has one there.
 
     Where squid listens on VIPs only: one that the node has now, and squid listens on.

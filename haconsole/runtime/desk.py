@@ -23,6 +23,7 @@ from haconsole.model.operation import (
     LockAnswer,
     LockRequest,
     NodeOperation,
+    ReadBack,
     RevertTimers,
     SaveAnswer,
     Slot,
@@ -206,6 +207,10 @@ class Desk:
     async def timers(self, patience_s: float = 3.0) -> RevertTimers:
         """Armed, running, run."""
         return await self._told(entries.TIMERS, "", parse.parse_timers, patience_s)
+
+    async def read_back(self, patience_s: float = 3.0) -> ReadBack:
+        """Routes and global IPv6 addresses of the interface that this is about, as they are now."""
+        return await self._told(entries.READ_BACK, "", parse.parse_read_back, patience_s)
 
     async def disarm(self, operation: str, slot: Slot, patience_s: float) -> DisarmAnswer:
         """Disarm, and tell whether the revert ran."""

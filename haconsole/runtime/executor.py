@@ -27,8 +27,10 @@ from haconsole.model.operation import (
     StepOutcome,
 )
 from haconsole.model.problems import ProblemError
+from haconsole.operations import read_back
 from haconsole.operations.job import Check, Ending, Job, Result, Revert
 from haconsole.runtime.desk import Desk
+from haconsole.runtime.executor_words import as_before, saved_words, some, who_holds
 
 HEARTBEAT_S: Final = 5.0
 """A lock lives 15 s without one."""
@@ -42,8 +44,8 @@ LATE_S: Final = 20.0
 """After the node's own deadline, until it must be seen to have put back."""
 
 
-_AS_BEFORE: Final = "units, states, addresses, VIPs and clients are as before"
-"""What is read again. Routes are not: the node's own revert puts them back, and says `incomplete` where it cannot."""
+ROUTES_S: Final = 10.0
+"""So long after everything else is as before routes may still be on their way back."""
 _GONE: Final = "the lock on the node is gone: another console took over, or the node rebooted"
 
 
@@ -147,6 +149,8 @@ class Executor:
         self._taken: list[str] = []
         self._judged: Sequence[Judged] = ()
         self._steps: list[Told] = []
+        self._saved: Saved | None = None
+        """What must be the same afterwards, as the node told it."""
         self._begun = False
         """Something of ours may be saved or armed on the node."""
         self._gone = asyncio.Event()
@@ -192,13 +196,54 @@ class Executor:
         try:
             for check in job.expect:
                 await self._verify(check)
-            if job.ending is Ending.HOLD:
+            if job.ending in {Ending.HOLD, Ending.LAPSE}:
                 await self._hold()
         except (_PutBackError, ProblemError) as error:
             return await self._undone(error)
-        if job.ending is Ending.HOLD:
+        if job.ending in {Ending.HOLD, Ending.LAPSE}:
             return await self._put_back(None)
         return await self._keep()
+
+    async def finish(self, why: str, *, wait: bool = False) -> Report:
+        """End what a console began that is gone: the job has that operation's name, and takes its locks over by it.
+
+        wait: leave it to the node's own timer. Must not be cancelled. Raises: nothing that is foreseen.
+        """
+        before = self._facts(self._eyes.picture())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beating = tasks.create_task(self._beat())
+                try:
+                    report = await self._finish(why, wait=wait)
+                finally:
+                    beating.cancel()
+        finally:
+            for desk in self._desks.values():
+                await desk.close()
+        report.steps, report.before = self._steps, before
+        report.after = self._facts(self._eyes.picture())
+        return report
+
+    async def _finish(self, why: str, *, wait: bool) -> Report:
+        try:
+            await self._lock()
+            with self._step("see-armed", "see what is armed") as step:
+                timers, state = await self._desk.timers(), await self._desk.state()
+                left = {t.slot: s for t in timers.timers if (s := t.left_s(state.uptime_s)) is not None}
+                if left:
+                    self._slot = max(left, key=lambda slot: left[slot])
+                    self._deadline = self._clock.now() + left[self._slot]
+                step(f"armed: {self._job.node} heals itself in {left[self._slot]:.0f} s" if left else "nothing waits")
+            idle = not left and not any(t.running for t in timers.timers)
+            there = state.saved is not None
+            if idle and state.saved == self._job.operation and not state.incomplete and not state.decided:
+                await self._desk.clear(self._job.operation, 10.0)  # saved, never armed: so nothing was changed
+                there = False
+        except (_RefusedError, ProblemError) as error:
+            report = Report(result=Result.UNVERIFIED, text=f"not taken over: {error}", look_at=self._places())
+            return await self._leave(report)
+        self._begun = True
+        return await self._put_back(why, ask=not wait, there=there)
 
     async def _undone(self, error: Exception) -> Report:
         """It did not go as it should: put back what disturbs; of what restores service say so."""
@@ -222,7 +267,7 @@ class Executor:
                     answer = await self._desks[name].take(self._request, answer.state.lock.operation)
                 if answer.outcome is not LockOutcome.TAKEN:
                     self._taken.remove(name)
-                    raise _RefusedError(_who_holds(name, answer.outcome, answer.state))
+                    raise _RefusedError(who_holds(name, answer.outcome, answer.state))
                 states[name] = answer.state
             step(f"locked: {', '.join(names)}")
         return states
@@ -273,7 +318,8 @@ class Executor:
             saved = await desk.save(revert.save, job.operation, job.keepalived_addresses)
             if saved.outcome is not StepOutcome.DONE or saved.saved is None:
                 raise _RefusedError(f"{job.node}: not saved: {saved.why or saved.outcome.value}")
-            step(_saved_words(saved.saved))
+            self._saved = saved.saved
+            step(saved_words(saved.saved))
         with self._step("arm", f"arm the revert on {job.node}, {revert.deadline_s} s") as step:
             with contextlib.suppress(ProblemError):  # whether it is armed is seen next
                 answer = await desk.arm(revert.arm, job.operation, self._slot, revert.deadline_s)
@@ -388,6 +434,8 @@ class Executor:
     def _hold_left(self, began: float) -> float:
         """Seconds; the console puts back before the node would do it by itself."""
         ends = began + self._job.hold_s
+        if self._job.ending is Ending.LAPSE and self._deadline is not None:
+            return self._deadline - self._clock.now()
         if self._deadline is not None:
             ends = self._deadline - FIRST_S if self._extended else min(ends, self._deadline - FIRST_S)
         return ends - self._clock.now()
@@ -458,21 +506,27 @@ class Executor:
         if state.saved is not None:
             await desk.clear(job.operation, 10.0)
 
-    async def _put_back(self, why: str | None) -> Report:
-        """By the node's own revert: at once where it can be asked, else at its deadline. `why` None: as planned."""
+    async def _put_back(self, why: str | None, *, ask: bool = True, there: bool = True) -> Report:
+        """By the node's own revert: at once where it can be asked, else at its deadline. `why` None: as planned.
+        ask False: at its deadline in any case. there False: it was put back already."""
         job = self._job
         done = Report(
             result=Result.DONE if why is None else Result.REVERTED,
-            text=f"{job.action} on {job.node} is over: {_AS_BEFORE}" if why is None else f"put back: {why}",
+            text=f"{job.action} on {job.node} is over: {as_before(self._saved)}" if why is None else f"put back: {why}",
         )
         try:
             with self._step("put-back", f"{job.node} puts back") as step:
-                await self._revert()
-                step("put back")
+                lapses = why is None and job.ending is Ending.LAPSE and not self.hold_over.is_set()
+                by_itself = lapses or not ask
+                if there:
+                    await self._revert(ask=not by_itself)
+                how = ", by the node's own timer" if by_itself else ""
+                step(f"put back{how}" if there else "nothing is left to be put back")
             self.stop.clear()  # nothing is left to stop, and verifying must not end early
             self._gone.clear()
             for check in job.restored:
                 await self._verify(check)
+            await self._same_routes()
         except (_PutBackError, ProblemError) as error:
             done.result, done.look_at = Result.UNVERIFIED, self._places()
             done.text = f"{why + '; ' if why else ''}put back, but not verified: {error}"
@@ -481,11 +535,14 @@ class Executor:
             step("no timer waits any more")
         return await self._leave(done)
 
-    async def _revert(self) -> None:
-        """Until the node was seen to have put back. Raises: ProblemError, _PutBackError: not seen."""
+    async def _revert(self, *, ask: bool = True) -> None:
+        """Until the node was seen to have put back. Raises: ProblemError, _PutBackError: not seen.
+
+        ask: have it done at once; else its own timer is waited for.
+        """
         desk = self._desk
-        until = (self._deadline or self._clock.now()) + LATE_S
-        asked = False
+        until = (self._deadline or self._clock.now()) + LATE_S + (0.0 if ask else REVERT_S)
+        asked = not ask
         while True:
             try:
                 if not asked:
@@ -504,6 +561,30 @@ class Executor:
                 raise _PutBackError("the node was not seen to put it back")
             self._tell("put-back", f"{self._job.node} puts back", self._clock.now())
             await asyncio.sleep(0.5)
+
+    async def _same_routes(self) -> None:
+        """Of the interface that was changed. Raises: _PutBackError: something is missing, or could not be read."""
+        saved = self._saved
+        if saved is None or saved.interface is None:
+            return
+        until = self._clock.now() + ROUTES_S
+        with self._step("routes", f"routes and IPv6 addresses of {saved.interface} as saved") as step:
+            while True:
+                try:
+                    there = await self._desk.read_back(ROUTES_S)
+                except ProblemError as error:
+                    raise _PutBackError(f"routes of {saved.interface} were not read again: {error}") from error
+                gone = read_back.missing(saved, there)
+                if not gone:
+                    break
+                if self._clock.now() > until:
+                    raise _PutBackError(f"of {saved.interface} is missing what was saved: {some(gone)}")
+                await asyncio.sleep(0.5)
+            new = read_back.new(saved, there)
+            step(
+                f"{saved.interface}: {len(saved.routes)} routes and {len(saved.addresses6)} IPv6 addresses as saved"
+                + (f"; new: {some(new)}" if new else "")
+            )
 
     async def _leave(self, report: Report) -> Report:
         with self._step("unlock", "unlock") as step:
@@ -536,9 +617,12 @@ class Executor:
 
     def _places(self) -> tuple[str, ...]:
         job = self._job
+        on, of = f"on {job.node}:", f"dev {job.interface}"
+        routes = f"{on} ip route show table all {of}; ip -6 route show table all {of}"
         return (
-            f"on {job.node}: systemctl list-timers 'haconsole-revert-*'; ls /run/haconsole",
-            f"on {job.node}: ip a; systemctl status keepalived squid",
+            f"{on} systemctl list-timers 'haconsole-revert-*'; ls /run/haconsole",
+            f"{on} ip a; systemctl status keepalived squid",
+            *((routes,) if job.interface != "lo" else ()),
         )
 
     def _tell(self, name: str, text: str, started: float) -> None:
@@ -586,22 +670,3 @@ def _older_than(picture: ClusterPicture, since: float, job: Job) -> list[str]:
 
 def _down_for(failed_since: float | None, now: float) -> float:
     return 0.0 if failed_since is None else now - failed_since
-
-
-def _who_holds(node: str, outcome: LockOutcome, state: NodeOperation) -> str:
-    lock = state.lock
-    if lock is not None and outcome is LockOutcome.STALE:
-        return f"{node}: {lock.owner or 'somebody'} left a stale lock; look at it, then --break-lock {lock.operation}"
-    if outcome is not LockOutcome.HELD or lock is None:
-        return f"{node} cannot be locked: {outcome.value}"
-    left = state.lock_left_s
-    who = f"{lock.owner or 'somebody'} on {lock.host or 'another console'}"
-    until = f", for {left:.0f} s more at least" if left is not None else ""
-    return f"{node} is locked: {who} runs {lock.name or 'an operation'} on {lock.node or '?'} ({lock.operation}){until}"
-
-
-def _saved_words(saved: Saved) -> str:
-    units = ", ".join(f"{unit} {state}" for unit, state in saved.units)
-    if saved.interface is None:
-        return f"saved: {units}"
-    return f"saved: {units}; {len(saved.routes)} routes and {len(saved.addresses6)} IPv6 addresses of {saved.interface}"

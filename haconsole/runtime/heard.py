@@ -9,17 +9,16 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import Final, Protocol
 
 from haconsole.model.capture import CaptureCounts, CaptureNews, Heard
-from haconsole.model.packets import Advert, Announcement, Packet
-from haconsole.wire import frames, pcap
+from haconsole.wire import frames, glance, pcap
 from haconsole.wire.errors import WireError
 from haconsole.wire.redact import without_secrets
 
 SENDER_RATE: Final = 200.0
 """Packets a second taken from one sender; VRRP's shortest interval, 10 ms, makes 100."""
 SENDER_BURST: Final = 400.0
-STRANGERS_RATE: Final = 1000.0
+STRANGERS_RATE: Final = 500.0
 """Packets a second taken from all senders together that are not known yet."""
-STRANGERS_BURST: Final = 2000.0
+STRANGERS_BURST: Final = 1000.0
 KNOWN: Final = 512
 """Senders with a rate of their own. A flood of invented ones must not push out those that are real."""
 FAMILIAR: Final = 3
@@ -124,15 +123,19 @@ class Intake:
         ]
 
     def _one(self, record: pcap.Record, *, offset_s: float, error_s: float | None, now: float | None) -> Heard | None:
+        if self._sieve is not None:
+            sender = glance.sender(record.data, record.link_type)
+            if sender == glance.NOTHING:
+                return None
+            if not self._sieve.take(sender, record.at):
+                self._flooded += 1
+                return None
         try:
             packet = frames.decode(record.data, record.link_type, record.length)
         except WireError:
             self._unreadable += 1
             return None
         if packet is None:
-            return None
-        if self._sieve is not None and not self._sieve.take(sender_of(packet), record.at):
-            self._flooded += 1
             return None
         self._heard += 1
         at = record.at - offset_s
@@ -156,12 +159,3 @@ class Intake:
             flooded=self._flooded,
             dropped=self.dropped,
         )
-
-
-def sender_of(packet: Packet) -> Hashable:
-    """Who is behind a packet, as the wire tells it: source and virtual router, or hardware address."""
-    if isinstance(packet, Advert):
-        return (packet.envelope.source, packet.vrid)
-    if isinstance(packet, Announcement):
-        return (packet.mac, packet.address)
-    return (packet.envelope.source, "carp", packet.vhid)

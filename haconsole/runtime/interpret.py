@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from haconsole.catalogue import read
+from haconsole.catalogue import squid_conf as squid_conf_entries
 from haconsole.catalogue.command import CommandSpec, Root
 from haconsole.catalogue.operation import STATE
 from haconsole.catalogue.script import Output
+from haconsole.catalogue.squid_conf import SQUID_CONF, SQUID_CONF_AS_ROOT
 from haconsole.model.events import ConfigReading, NodeRead, ReadFailed, Reading
 from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.readings import (
@@ -24,11 +26,22 @@ from haconsole.model.readings import (
     KernelReading,
     Rights,
     SquidReading,
+    SquidShutdown,
     UnitsReading,
     VersionsReading,
 )
+from haconsole.parse import (
+    host_state,
+    iproute,
+    keepalived_conf,
+    keepalived_dump,
+    keepalived_version,
+    sockets,
+    squid,
+    squid_conf,
+    systemd,
+)
 from haconsole.parse import identity as identity_parser
-from haconsole.parse import iproute, keepalived_conf, keepalived_dump, keepalived_version, sockets, squid, systemd
 from haconsole.parse.errors import ParseError
 from haconsole.parse.operation import parse_state
 from haconsole.parse.text import clean, decode
@@ -276,6 +289,13 @@ def units(context: Context, at: float, outputs: Outputs) -> NewsOf:
     return _told(context, at, read.UNITS, make)
 
 
+def host(context: Context, at: float, outputs: Outputs) -> NewsOf:
+    """Routes, room, connections."""
+    if bad := _first_problem(context, outputs, read.HOST):
+        return _failed(context, at, *bad)
+    return _told(context, at, read.HOST, lambda: host_state.parse_host_state(_text(outputs, read.HOST)))
+
+
 def operation(context: Context, at: float, outputs: Outputs) -> NewsOf:
     """Lock, drain note and armed revert."""
     if bad := _first_problem(context, outputs, STATE):
@@ -322,7 +342,16 @@ def config_test(context: Context, at: float, outputs: Outputs, version: Keepaliv
     return NodeRead(node=context.node, at=at, source=read.KEEPALIVED_TEST.id, reading=tested)
 
 
-def squid_reading(context: Context, at: float, outputs: Outputs) -> list[NewsOf]:
+def squid_shutdown(outputs: Outputs) -> SquidShutdown | None:
+    """What squid.conf says of stopping, by root's word where that was asked for; None: nothing that can be read."""
+    spec = SQUID_CONF_AS_ROOT if SQUID_CONF_AS_ROOT.id in outputs else SQUID_CONF
+    found = outputs.get(spec.id)
+    if found is None or found.status != 0 or found.truncated:
+        return None
+    return _or_none(lambda: squid_conf.parse_shutdown(_text(outputs, spec), squid_conf_entries.FILE))
+
+
+def squid_reading(context: Context, at: float, outputs: Outputs, shutdown: SquidShutdown | None = None) -> list[NewsOf]:
     """`squid -k check` and who listens on squid's port; either may be missing without the other."""
     news: list[NewsOf] = []
     ok, text = None, ""
@@ -340,7 +369,7 @@ def squid_reading(context: Context, at: float, outputs: Outputs) -> list[NewsOf]
             news.append(_failed(context, at, read.SOCKETS, bad))
     else:
         news.append(_failed(context, at, *sockets_problem))
-    reading = SquidReading(check_ok=ok, check_text=text, listening=listening)
+    reading = SquidReading(check_ok=ok, check_text=text, listening=listening, shutdown=shutdown)
     news.insert(0, NodeRead(node=context.node, at=at, source=read.SQUID_CHECK.id, reading=reading))
     if problem is not None:
         news.append(_failed(context, at, read.SQUID_CHECK, problem))

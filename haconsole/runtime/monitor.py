@@ -11,8 +11,9 @@ from haconsole.cluster.hearing import Hearing
 from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy, picture
 from haconsole.cluster.reduce import initial, reduce
 from haconsole.io.ports import ClientProbe, Clock, Connector
-from haconsole.model.events import Event
-from haconsole.model.spec import ClusterSpec
+from haconsole.model.events import ClientProbed, Event, KernelEvent
+from haconsole.model.readings import AddressAdded
+from haconsole.model.spec import ClusterSpec, IpAddress
 from haconsole.model.state import ClusterState
 from haconsole.runtime.prober import keep_probing
 from haconsole.runtime.session import NodeSession
@@ -45,6 +46,8 @@ class Monitor:
         self._state = initial(spec)
         self._kept: tuple[int, int, Snapshot] | None = None
         self._changed = asyncio.Event()
+        self.listeners: list[Callable[[Event], None]] = []
+        """Called with every event, once it is part of the state. They must be quick, and raise nothing."""
         self._sessions: dict[str, NodeSession] = {}
         self._watch: WireWatch | None = None
         if self.hearing is not None:
@@ -69,6 +72,26 @@ class Monitor:
         """Take one event."""
         self._state = reduce(self._state, event)
         self._changed.set()
+        if isinstance(event, KernelEvent) and isinstance(event.change, AddressAdded):
+            self._doubt(event.node, event.change.address.address.ip)
+        if isinstance(event, ClientProbed):
+            self._ask_squid(event)
+        for listener in tuple(self.listeners):
+            listener(event)
+
+    def _doubt(self, taker: str, vip: IpAddress) -> None:
+        """A node got a VIP: what the daemons of the others say of themselves is asked anew."""
+        if vip in self._state.vips:
+            for name, session in self._sessions.items():
+                if name != taker:
+                    session.read_daemon_anew()
+
+    def _ask_squid(self, probed: ClientProbed) -> None:
+        """A client began to fail, or is served again: is it squid? Once for each change."""
+        vip = self._state.vips[probed.vip]
+        if probed.at == (vip.ok_since if len(vip.probes) > 1 and probed.result.ok else vip.failed_since):
+            for session in self._sessions.values():
+                session.read_squid_anew()
 
     async def changed(self) -> None:
         """Return at the next event."""

@@ -155,6 +155,7 @@ class Look:
             tasks.create_task(self._daemon(reader))
             tasks.create_task(self._groups(reader, (Group.SQUID, Group.COUNTERS)))
             tasks.create_task(self._groups(reader, (Group.CONFIG,)))
+            tasks.create_task(self._take_all(reader.read_host))
 
     async def _daemon(self, reader: NodeReader) -> None:
         age = reader.started_ago_s()

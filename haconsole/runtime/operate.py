@@ -30,7 +30,7 @@ from haconsole.operations.audit import Entry, What
 from haconsole.operations.guards import judge
 from haconsole.operations.guards_cluster import console_gone
 from haconsole.operations.guards_context import Asked, Guard
-from haconsole.operations.job import Result
+from haconsole.operations.job import Job, Result
 from haconsole.operations.jobs import Marks, job
 from haconsole.operations.plan import Plan, plan
 from haconsole.parse.ask import parse_connections
@@ -69,6 +69,10 @@ class Words:
     phrase: str | None = None
     break_lock: str | None = None
     read_only: bool = False
+    drill: str | None = None
+    """The drill that it belongs to: lock, journal and audit log call it so."""
+    hold_s: float | None = None
+    """Held so long from the moment it was verified, whatever its deadline; None: as the action is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +178,7 @@ class Operate:
     async def prepare(self, words: Words) -> Prepared:
         """Look, ask the nodes, plan. Raises: WordsError, KeyError: no such node."""
         picture = self._monitor.picture()
-        operation = f"{words.kind.value}-{secrets.token_hex(4)}"
+        operation = f"{words.kind.value if words.drill is None else f'drill-{words.drill}'[:50]}-{secrets.token_hex(4)}"
         desks = self._desks(lambda _: None)
         try:
             found: NodeOperation | None = None
@@ -188,16 +192,21 @@ class Operate:
         try:
             made = plan(
                 self._monitor.picture(), action, asked, operation=operation, wait_idle_s=words.wait_idle_s,
-                hold_s=_hold_s(action),
+                hold_s=_hold_s(action) if words.hold_s is None else words.hold_s,
             )  # fmt: skip
         except ValueError as error:
             raise WordsError(str(error)) from error
         return Prepared(words=words, action=action, asked=asked, plan=made, operation=operation)
 
     async def carry_out(
-        self, prepared: Prepared, observe: Callable[[Told], None], started: Callable[[Executor], None]
+        self,
+        prepared: Prepared,
+        observe: Callable[[Told], None],
+        started: Callable[[Executor], None],
+        shape: Callable[[Job], Job] = lambda made: made,
     ) -> Report:
         """Do it. `started` gets the executor, which can be asked to stop. Never cancelled from here.
+        shape: what a drill has otherwise: how long it is held, what must be seen.
 
         Raises: WordsError: no job can be made of it.
         """
@@ -207,7 +216,7 @@ class Operate:
             operation=prepared.operation, operator=f"{words.operator}@{words.host}", since=since, until=words.until
         )
         try:
-            made = job(self._monitor.picture(), action, marks)
+            made = shape(job(self._monitor.picture(), action, marks))
         except ValueError as error:
             raise WordsError(str(error)) from error
         if words.wait_idle_s is not None:
@@ -230,7 +239,8 @@ class Operate:
             observe(step)
 
         request = LockRequest(
-            operation=prepared.operation, owner=words.operator, host=words.host, name=action.kind.value,
+            operation=prepared.operation, owner=words.operator, host=words.host,
+            name=action.kind.value if words.drill is None else f"drill {words.drill}",
             node=action.node, started=since,
         )  # fmt: skip
         executor = Executor(
@@ -358,6 +368,9 @@ def _node_facts(node: NodePicture) -> dict[str, object] | None:
     return {
         "keepalived": None if node.keepalived is None else node.keepalived.active,
         "squid": None if node.squid_unit is None else node.squid_unit.active,
+        "squid_shutdown_lifetime": None
+        if node.squid is None or node.squid.shutdown is None
+        else {"seconds": node.squid.shutdown.lifetime_s, "source": clean(node.squid.shutdown.text)},
         "instances": {clean(i.name): None if i.state is None else i.state.value for i in node.instances or ()},
         "addresses": None
         if node.kernel is None

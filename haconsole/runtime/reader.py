@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 from haconsole.catalogue import operation, read, script
 from haconsole.catalogue.command import CommandSpec, Names, Root
+from haconsole.catalogue.squid_conf import SQUID_CONF, SQUID_CONF_AS_ROOT
 from haconsole.io.ports import Clock, Connection
 from haconsole.model.events import Event, Heartbeat, LogHeard, NodeRead, ReadFailed, Subject
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
@@ -26,6 +27,7 @@ from haconsole.model.readings import (
     LogLine,
     Rights,
     SquidReading,
+    SquidShutdown,
     UnitsReading,
     VersionsReading,
 )
@@ -40,6 +42,9 @@ _INCLUDE_ROUNDS: Final = 4
 _BIG: Final = 128 << 10
 _CONFIG_LIMIT: Final = 4 << 20
 """Bytes of configuration after which no more is fetched: the parser takes no more."""
+
+_SHUTDOWN_S: Final = 120.0
+"""How often squid.conf is looked at: as often as keepalived's own file."""
 
 T = TypeVar("T")
 
@@ -74,6 +79,8 @@ class NodeReader:
         self._version: KeepalivedVersion | None = None
         self._units: UnitsReading | None = None
         self._listeners: tuple[Listener, ...] | None = None
+        self._shutdown: SquidShutdown | None = None
+        self._shutdown_at = -_SHUTDOWN_S
         self.identity: IdentityReading | None = None
         self.systemd: int | None = None
         self.utc_offset_s: float | None = None
@@ -128,6 +135,13 @@ class NodeReader:
         """One group, now."""
         return await _READERS[group](self)
 
+    async def outputs(self, specs: Sequence[CommandSpec], names: Names | None = None) -> dict[str, script.Output]:
+        """What the entries printed, by id, with the rights that the login was found to have; `introduce` comes first.
+
+        Entries that did not end are left out. Raises: ProblemError (the link).
+        """
+        return await self._run(specs, names)
+
     # --- the groups ---------------------------------------------------------
 
     async def read_kernel(self) -> list[Event]:
@@ -135,9 +149,15 @@ class NodeReader:
         return [interpret.kernel(self.context, self._clock.now(), outputs)]
 
     async def read_units(self) -> list[Event]:
-        outputs = await self._run(_UNITS)
-        at = self._clock.now()
-        return [self._note_units(at, outputs), interpret.operation(self.context, at, outputs)]
+        outputs = await self._run([*_UNITS, read.HOST])
+        at, context = self._clock.now(), self.context
+        operation_told = interpret.operation(context, at, outputs)
+        return [self._note_units(at, outputs), operation_told, interpret.host(context, at, outputs)]
+
+    async def read_host(self) -> list[Event]:
+        """On a trip of its own, for those who read units only once, with `introduce`."""
+        outputs = await self._run([read.HOST])
+        return [interpret.host(self.context, self._clock.now(), outputs)]
 
     async def read_versions(self) -> list[Event]:
         outputs = await self._run(_VERSIONS)
@@ -164,12 +184,26 @@ class NodeReader:
         return replace(self._names, signal=str(self._signal), dump_age="old" if old else "new")
 
     async def read_squid(self) -> list[Event]:
-        outputs = await self._run([read.SQUID_CHECK, read.SOCKETS])
-        news = interpret.squid_reading(self.context, self._clock.now(), outputs)
+        now = self._clock.now()
+        due = now - self._shutdown_at >= _SHUTDOWN_S
+        outputs = await self._run([read.SQUID_CHECK, read.SOCKETS, *([SQUID_CONF] if due else [])])
+        if due:
+            await self._squid_conf(outputs, now)
+        news = interpret.squid_reading(self.context, self._clock.now(), outputs, self._shutdown)
         for told in news:
             if isinstance(told, NodeRead) and isinstance(told.reading, SquidReading):
                 self._listeners = told.reading.listening
         return list(news)
+
+    async def _squid_conf(self, outputs: dict[str, script.Output], now: float) -> None:
+        """How long squid takes to stop. As root only where the login cannot read the file."""
+        self._shutdown, self._shutdown_at = interpret.squid_shutdown(outputs), now
+        hidden = self._shutdown is None or self._shutdown.lifetime_s is None
+        root = SQUID_CONF_AS_ROOT
+        if hidden and self.context.rights is Rights.SUDO and root.id not in self._refused:
+            told = await self._run([root])
+            if root.id in told and not interpret.sudo_refused(told[root.id]):
+                self._shutdown = interpret.squid_shutdown(told) or self._shutdown
 
     async def read_counters(self) -> list[Event]:
         node, at = self._node.name, self._clock.now

@@ -142,7 +142,7 @@ class NodeSession:
 
     def _lane(self, groups: tuple[Group, ...]) -> tuple[Agenda, asyncio.Event]:
         now = self._clock.now()
-        fresh = {Group.UNITS, Group.VERSIONS}  # `introduce` has just read them
+        fresh = {Group.VERSIONS}  # `introduce` has just read them
         due = {g: now + (CADENCE_S[g] if g in fresh else 0.0) for g in groups}
         return Agenda(due), asyncio.Event()
 
@@ -207,10 +207,14 @@ class NodeSession:
         if event.line.program == "systemd":
             for group in (Group.UNITS, Group.SQUID, Group.COUNTERS):
                 self._hasten(group, now + 0.2)
+            if "Failed with result" in event.line.text:
+                self._hasten(Group.CONFIG, now + 0.2)  # it may be the file that it does not accept
         if fact is None or fact.kind is LogFactKind.OTHER:
             return
         started = fact.kind in {LogFactKind.STARTED, LogFactKind.RELOADED}
         self._hasten(Group.UNITS, now)
+        if fact.kind is LogFactKind.SCRIPT:
+            self._hasten(Group.SQUID, now)  # it may be what the check asks
         self._hasten(Group.DAEMON, now + (DAEMON_YOUNG_S if started else DUMP_GAP_S))
         if started:
             self._hasten(Group.CONFIG, now + DAEMON_YOUNG_S)
@@ -218,6 +222,15 @@ class NodeSession:
     def read_anew(self) -> None:
         """Read at once what guards and checks are built on: addresses, units, the daemon's word, squid."""
         for group in (Group.KERNEL, Group.UNITS, Group.DAEMON, Group.SQUID):
+            self._hasten(group, self._clock.now())
+
+    def read_daemon_anew(self) -> None:
+        """Something happened elsewhere that this node's keepalived may not have said a word about."""
+        self._hasten(Group.DAEMON, self._clock.now() + DUMP_GAP_S)
+
+    def read_squid_anew(self) -> None:
+        """Clients get no answer: what its port, its check and its cache manager say."""
+        for group in (Group.COUNTERS, Group.SQUID):
             self._hasten(group, self._clock.now())
 
     def _hasten(self, group: Group, at: float) -> None:

@@ -28,6 +28,10 @@ from haconsole.runtime.collector import unforeseen
 
 LOOK_S: Final = 0.25
 """Between two looks at what a place heard, when something was heard."""
+STORM_LOOK_S: Final = 1.0
+"""The same while packets are lost or left out: then nearly every look finds something new."""
+STORM_S: Final = 5.0
+"""So long after the last loss the storm counts as over."""
 IDLE_S: Final = 0.5
 """Silence is noticed within this."""
 TELL_S: Final = 5.0
@@ -148,7 +152,9 @@ class _Ear:
                     await self._woken.wait()
             self._woken.clear()
             self.tell()
-            await asyncio.sleep(LOOK_S)
+            lost_at = self._hearing.places[self._place].doubtful_at
+            storm = lost_at is not None and 0 <= self._clock.now() - lost_at < STORM_S
+            await asyncio.sleep(STORM_LOOK_S if storm else LOOK_S)
 
     def tell(self) -> None:
         """One event, if something that matters is new or the last one is old."""

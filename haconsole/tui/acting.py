@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.operations.job import Result
 from haconsole.operations.plan import Plan
 from haconsole.runtime.executor import Report
 from haconsole.tui.source import CannotError, Clock, Handle, Operations, Prepared
+from haconsole.tui.under_way import Ended
 from haconsole.tui.view.action_losses import Losses
 
 if TYPE_CHECKING:
     from haconsole.runtime.executor import Told
+
+_CODES: Final = {
+    Result.DONE: 0, Result.FAILED: 1, Result.REFUSED: 3, Result.REVERTED: 4, Result.UNVERIFIED: 5,
+}  # fmt: skip
+"""Exit codes of a console that was left while an action ran, as those of `haconsole node`."""
 
 
 class Acting:
@@ -41,7 +47,7 @@ class Acting:
         self._operations, self._clock = operations, clock
         self._handle: Handle | None = None
         self._task: asyncio.Task[Report] | None = None
-        self._ended: Callable[[], None] = lambda: None
+        self._over: Callable[[], None] = lambda: None
 
     @property
     def plan(self) -> Plan:
@@ -54,6 +60,33 @@ class Acting:
     @property
     def runs(self) -> bool:
         return self.report is None
+
+    @property
+    def title(self) -> str:
+        return self.plan.action.text
+
+    @property
+    def mark(self) -> str:
+        return self.plan.action.kind.value
+
+    @property
+    def operation(self) -> str:
+        return self.plan.operation
+
+    @property
+    def own_path(self) -> bool:
+        return self.plan.action.own_path
+
+    @property
+    def ended(self) -> Ended | None:
+        """None: it runs."""
+        report = self.report
+        if report is None:
+            return None
+        return Ended(
+            word=report.result.value, text=report.text, well=report.result is Result.DONE,
+            code=_CODES[report.result], look_at=tuple(report.look_at),
+        )  # fmt: skip
 
     @property
     def holds(self) -> bool:
@@ -72,9 +105,9 @@ class Acting:
 
     # --- life ---------------------------------------------------------------------------------------------
 
-    def begin(self, ended: Callable[[], None]) -> None:
-        """Start. `ended` is called once, when the report is there."""
-        self._ended = ended
+    def begin(self, over: Callable[[], None]) -> None:
+        """Start. `over` is called once, when the report is there."""
+        self._over = over
         self._task = asyncio.ensure_future(self._operations.carry_out(self.prepared, self._observe, self._started))
         self._task.add_done_callback(self._done)
 
@@ -107,7 +140,7 @@ class Acting:
     def _done(self, task: asyncio.Task[Report]) -> None:
         self.current = None
         self.report = self._report_of(task)
-        self._ended()
+        self._over()
 
     def _report_of(self, task: asyncio.Task[Report]) -> Report:
         error = None if task.cancelled() else task.exception()

@@ -1,9 +1,9 @@
-"""The app's part in guarded actions: one at a time, shown on every screen, and put back before the console leaves."""
+"""The app's part in guarded actions and drills: one at a time, on every screen, put back before the console leaves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
@@ -16,22 +16,23 @@ from haconsole.tui.source import Clock, Operations, Prepared
 from haconsole.tui.view.text import Level, Line, Tone, join, say, sign
 
 if TYPE_CHECKING:  # loaded with the first action: a console that only looks starts without them
-    from haconsole.tui.acting import Acting
-
-_CODES: Final = {"done": 0, "failed": 1, "refused": 3, "reverted": 4, "unverified": 5}
-"""Exit codes of a console that was left while an action ran, as those of `haconsole node`."""
+    from haconsole.tui.drilling import Drills, Run
+    from haconsole.tui.under_way import UnderWay
 
 
 class ActingApp(InOrder[int]):
-    """Carries out one action at a time. Without operations, it has no way to change a node."""
+    """Carries out one action, or one row of drills, at a time. Without operations, it has no way to change a node."""
 
-    def __init__(self, operations: Mapping[str, Operations], clock: Clock) -> None:
+    def __init__(
+        self, operations: Mapping[str, Operations], clock: Clock, drills: Mapping[str, Drills] | None = None
+    ) -> None:
         super().__init__()
-        self.acting: Acting | None = None
+        self.acting: UnderWay | None = None
         """The one that runs, or the last one."""
         self.result_seen = True
         """Its result was on the screen."""
         self._operations, self._acting_clock = dict(operations), clock
+        self._drills: Mapping[str, Drills] = drills or {}
         self._leaving = False
         self.without_screen = False
         """The terminal is gone, and the app is on its way."""
@@ -40,9 +41,17 @@ class ActingApp(InOrder[int]):
         """None: no action exists there."""
         return None if cluster is None else self._operations.get(cluster)
 
+    def has_drills(self, cluster: str | None) -> bool:
+        """There may be drills on it. Loads nothing."""
+        return cluster is not None and cluster in self._drills
+
+    def drills(self, cluster: str) -> Drills | None:
+        """None: no drill exists there."""
+        return self._drills[cluster] if self.has_drills(cluster) else None
+
     @property
-    def under_way(self) -> Acting | None:
-        """The action that runs now."""
+    def under_way(self) -> UnderWay | None:
+        """What runs now."""
         acting = self.acting
         return acting if acting is not None and acting.runs else None
 
@@ -50,7 +59,7 @@ class ActingApp(InOrder[int]):
     def busy(self) -> str | None:
         """Why no other action may begin."""
         acting = self.under_way
-        return None if acting is None else f"{acting.plan.action.text} is under way"
+        return None if acting is None else f"{acting.title} is under way"
 
     def begin(self, cluster: str, prepared: Prepared) -> None:
         """Carry it out and show it. Only called when the node's name was typed."""
@@ -60,19 +69,31 @@ class ActingApp(InOrder[int]):
         if operations is None or self.busy is not None or prepared.plan.refused or self._leaving:
             safe.notify(self, f"not begun: {self.busy or 'it may not be'}", severity="warning")
             return
-        self.acting, self.result_seen = Acting(cluster, operations, prepared, self._acting_clock), False
-        self.acting.begin(self._over)
+        self._begin(Acting(cluster, operations, prepared, self._acting_clock))
+
+    def begin_drills(self, cluster: str, runs: Sequence[Run]) -> None:
+        """Carry drills out, one after the other. Only called when the nodes' names were typed."""
+        from haconsole.tui.drilling import Drilling
+
+        refused = any(run.plan.refused for run in runs)
+        if not self.has_drills(cluster) or self.busy is not None or refused or not runs or self._leaving:
+            safe.notify(self, f"not begun: {self.busy or 'it may not be'}", severity="warning")
+            return
+        self._begin(Drilling(cluster, runs, self._acting_clock))
+
+    def _begin(self, acting: UnderWay) -> None:
+        self.acting, self.result_seen = acting, False
+        acting.begin(self._over)
         self.show_acting()
 
     def show_acting(self) -> None:
-        """Show the action that runs, or how the last one ended."""
-        from haconsole.tui.screens.running import RunningScreen
-
-        if self.acting is not None and not (
-            isinstance(self.screen, RunningScreen) and self.screen.acting is self.acting
-        ):
+        """Show what runs, or how the last one ended."""
+        if self.acting is not None and not self._is_shown(self.acting):
             self.close_over()
-            self.push_screen(RunningScreen(self.acting))
+            self.push_screen(_screen_of(self.acting))
+
+    def _is_shown(self, acting: UnderWay) -> bool:
+        return getattr(self.screen, "acting", None) is acting
 
     def close_over(self) -> None:
         """Back to the screen that stands under all others of the cluster."""
@@ -80,19 +101,18 @@ class ActingApp(InOrder[int]):
             self.pop_screen()
 
     def _over(self) -> None:
-        """The action ended."""
-        from haconsole.tui.screens.running import RunningScreen
-
+        """It ended."""
         acting = self.acting
-        if acting is None or acting.report is None:
+        ended = None if acting is None else acting.ended
+        if acting is None or ended is None:
             return
-        if self._leaving:
+        if self._leaving or not self.is_running:
             self._leave_now()
-        elif isinstance(self.screen, RunningScreen):
+        elif self._is_shown(acting) and isinstance(self.screen, OverScreen):
             self.screen.tick(self._acting_clock())
         else:
-            told = f"{acting.plan.action.text}: {acting.report.result.value}; a shows it"
-            safe.notify(self, told, severity="information" if acting.report.result.value == "done" else "warning")
+            told = f"{acting.title}: {ended.word}; a shows it"
+            safe.notify(self, told, severity="information" if ended.well else "warning")
 
     # --- what headers say -------------------------------------------------------------------------------------
 
@@ -103,14 +123,12 @@ class ActingApp(InOrder[int]):
         if acting is not None and acting.runs:
             from haconsole.tui.view.action_mark import own_mark
 
-            action = acting.plan.action
-            own = own_mark(action.kind.value, action.node, acting.left_s(now), stopping=acting.stopping)
-        elif acting is not None and acting.report is not None and not self.result_seen:
-            action, result = acting.plan.action, acting.report.result.value
-            level = Level.OK if result == "done" else Level.WARNING
-            own = (sign(level), say(f" {action.kind.value} {result}: a", Tone.STRONG, "app.actions"))
+            own = own_mark(acting.mark, acting.node, acting.left_s(now), stopping=acting.stopping)
+        elif acting is not None and (ended := acting.ended) is not None and not self.result_seen:
+            level = Level.OK if ended.well else Level.WARNING
+            own = (sign(level), say(f" {acting.mark} {ended.word}: a", Tone.STRONG, "app.actions"))
         told = {} if picture is None else {n.name: n.operation for n in picture.nodes if n.operation is not None}
-        ours = acting.plan.operation if acting is not None and acting.runs else None
+        ours = acting.operation if acting is not None and acting.runs else None
         if not told:
             return own
         from haconsole.tui.view.action_mark import told_mark
@@ -119,8 +137,8 @@ class ActingApp(InOrder[int]):
 
     # --- leaving ----------------------------------------------------------------------------------------------
 
-    def put_back(self) -> Acting | None:
-        """The console leaves: have what is under way put back. That action; None: there is none."""
+    def put_back(self) -> UnderWay | None:
+        """The console leaves: have what is under way put back. That; None: there is none."""
         acting = self.under_way
         if acting is not None:
             self._leaving = True
@@ -136,7 +154,7 @@ class ActingApp(InOrder[int]):
             return
         self.show_acting()
         if not again:
-            waits = " once the node has done so by its own timer" if acting.plan.action.own_path else ""
+            waits = " once the node has done so by its own timer" if acting.own_path else ""
             safe.notify(self, f"everything is put back first, then the console leaves{waits}", severity="warning")
 
     def leave_without_screen(self, code: int) -> None:
@@ -146,17 +164,31 @@ class ActingApp(InOrder[int]):
         super().exit(code, code)
 
     def _leave_now(self) -> None:
-        code, acting = self.left_with, self.acting
-        if code is None or acting is None or acting.report is None or not self.is_running:
+        ended = None if self.acting is None else self.acting.ended
+        if not self._leaving or ended is None or not self.is_running:
             return
-        places = "".join(f"\n  look at: {printable(p)}" for p in acting.report.look_at)
-        said = Text(f"haconsole: {printable(acting.report.result.value)}: {printable(acting.report.text)}{places}")
-        super().exit(code, code, said)
+        places = "".join(f"\n  look at: {printable(p)}" for p in ended.look_at)
+        said = Text(f"haconsole: {printable(ended.word)}: {printable(ended.text)}{places}")
+        super().exit(ended.code, ended.code, said)
 
     @property
     def left_with(self) -> int | None:
-        """The exit code of a console that was left while an action ran; None: none did, or it still does."""
-        acting = self.acting
-        if not self._leaving or acting is None or acting.report is None:
-            return None
-        return _CODES[acting.report.result.value]
+        """The exit code of a console that was left while something ran; None: nothing did, or it still does."""
+        ended = None if self.acting is None else self.acting.ended
+        return ended.code if self._leaving and ended is not None else None
+
+
+def _screen_of(acting: UnderWay) -> OverScreen:
+    """Where it is seen."""
+    from haconsole.tui.acting import Acting
+
+    if isinstance(acting, Acting):
+        from haconsole.tui.screens.running import RunningScreen
+
+        return RunningScreen(acting)
+    from haconsole.tui.drilling import Drilling
+    from haconsole.tui.screens.drill_live import DrillScreen
+
+    if not isinstance(acting, Drilling):
+        raise TypeError
+    return DrillScreen(acting)

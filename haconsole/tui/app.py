@@ -25,8 +25,10 @@ from haconsole.model.spec import ClusterSpec
 from haconsole.tui import safe, themes
 from haconsole.tui.acts import ActingApp
 from haconsole.tui.commands import ConsoleCommands
+from haconsole.tui.drilling import Drills
 from haconsole.tui.fleet import Fleet
-from haconsole.tui.places import PLACES, place
+from haconsole.tui.looking import Looker
+from haconsole.tui.places import PLACES, Place, place
 from haconsole.tui.printable import printable
 from haconsole.tui.remember import Memory
 from haconsole.tui.screens.base import ConsoleScreen, OverScreen
@@ -80,19 +82,25 @@ class ConsoleApp(ActingApp):
         operator: str,
         run_sources: RunSources | None = None,
         operations: Mapping[str, Operations] | None = None,
+        drills: Mapping[str, Drills] | None = None,
+        lookers: Mapping[str, Looker] | None = None,
         read_only: bool = False,
         zone: tzinfo | None = None,
         remember: Path | None = None,
         theme: str | None = None,
         theme_folders: Sequence[Path] = (),
     ) -> None:
-        """operations: of the clusters where actions are allowed, by name; none at all where `read_only`."""
-        super().__init__({} if read_only else operations or {}, clock)
+        """operations, drills: of the clusters where actions are allowed, by name; none at all where `read_only`.
+
+        lookers: of those where one may look closer, by name.
+        """
+        super().__init__({} if read_only else operations or {}, clock, {} if read_only else drills)
         self.fleet = Fleet(sources)
         self.zone = Times(zone)
         self._asking = asyncio.Lock()
         self._clock, self._operator, self._read_only = clock, operator, read_only
         self._run_sources = run_sources
+        self._lookers: Mapping[str, Looker] = lookers or {}
         self._memory = Memory(remember)
         self._trouble: str | None = None
         self._since_tick = self._since_news = 0
@@ -111,6 +119,10 @@ class ConsoleApp(ActingApp):
     def spec(self, cluster: str) -> ClusterSpec:
         """Raises: KeyError."""
         return self.fleet.source(cluster).spec
+
+    def looker(self, cluster: str) -> Looker | None:
+        """Who looks closer at a cluster; None: nobody can."""
+        return self._lookers.get(cluster)
 
     def snapshot(self, cluster: str) -> Snapshot:
         """The cluster at this moment. Raises: KeyError."""
@@ -146,7 +158,12 @@ class ConsoleApp(ActingApp):
         if cluster is None:
             return hints
         here = next((p.id for s in reversed(self.screen_stack) for p in PLACES if isinstance(s, p.screen)), "")
-        return [*hints, *(Hint(p.key, p.title, f"app.place('{p.id}')", active=p.id == here) for p in PLACES)]
+        there = [p for p in PLACES if self.place_exists(p)]
+        return [*hints, *(Hint(p.key, p.title, f"app.place('{p.id}')", active=p.id == here) for p in there)]
+
+    def place_exists(self, wanted: Place) -> bool:
+        """A screen of this cluster. Where nothing may be changed there are no drills."""
+        return self.cluster is not None and (not wanted.drills or self.has_drills(self.cluster))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables exist in every theme."""
@@ -238,7 +255,7 @@ class ConsoleApp(ActingApp):
         if action == "back_to_clusters":
             return len(self.fleet.names) > 1
         if action == "place":
-            return self.cluster is not None
+            return all(self.place_exists(place(str(name))) for name in parameters)
         if action == "actions":
             return self.acts_here
         return super().check_action(action, parameters)
@@ -297,9 +314,9 @@ class ConsoleApp(ActingApp):
     def action_place(self, name: str) -> None:
         """Go to one of the screens of the cluster."""
         cluster = self.cluster
-        if cluster is None:
-            return
         wanted = place(name)
+        if cluster is None or not self.place_exists(wanted):
+            return
         self._close_pages()
         if not isinstance(self.screen, wanted.screen):
             self.switch_screen(wanted.make(cluster))

@@ -30,10 +30,10 @@ class ConsoleCommands(Provider):
     def _commands(self) -> Iterator[Command]:
         console = cast("ConsoleApp", self.app)
         if console.cluster is not None:
-            for place in PLACES:
+            for place in filter(console.place_exists, PLACES):
                 yield Command(place.title, f"key {place.key}", partial(console.action_place, place.id))
         if console.under_way is not None or not console.result_seen:
-            yield Command("Action under way", "its steps and how it ends", console.show_acting)
+            yield Command("Under way", "its steps and how it ends", console.show_acting)
         elif console.cluster is not None and console.operations(console.cluster) is not None:
             for node in console.spec(console.cluster).nodes:
                 yield Command(f"Actions on {node.name}", "key a", partial(console.offer_actions, node.name))

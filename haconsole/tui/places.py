@@ -9,26 +9,32 @@ from typing import Final
 from haconsole.tui.screens.adverts import AdvertsScreen
 from haconsole.tui.screens.base import ConsoleScreen
 from haconsole.tui.screens.cluster import ClusterScreen
+from haconsole.tui.screens.config import ConfigScreen
+from haconsole.tui.screens.drills import DrillsScreen
 from haconsole.tui.screens.logs import LogsScreen
 from haconsole.tui.screens.triage import TriageScreen
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """`screen` takes the cluster's name. Keys 4 and 6 are kept for drills and configuration."""
+    """`screen` takes the cluster's name."""
 
     id: str
     key: str
     title: str
     screen: type[ConsoleScreen]
     make: Callable[[str], ConsoleScreen]
+    drills: bool = False
+    """Only there where drills are."""
 
 
 PLACES: Final = (
     Place("cluster", "1", "Cluster", ClusterScreen, ClusterScreen),
     Place("adverts", "2", "Adverts", AdvertsScreen, AdvertsScreen),
     Place("triage", "3", "Triage", TriageScreen, TriageScreen),
+    Place("drills", "4", "Drills", DrillsScreen, DrillsScreen, drills=True),
     Place("logs", "5", "Logs", LogsScreen, LogsScreen),
+    Place("config", "6", "Config", ConfigScreen, ConfigScreen),
 )
 
 

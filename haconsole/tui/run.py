@@ -15,6 +15,8 @@ from typing import Final
 
 from haconsole.tui import hangup
 from haconsole.tui.app import ConsoleApp
+from haconsole.tui.drilling import Drills
+from haconsole.tui.looking import Looker
 from haconsole.tui.source import Clock, ClusterSource, Operations, RunSources
 
 GRACE_S: Final = 0.3
@@ -28,6 +30,8 @@ def run_console(
     operator: str,
     run_sources: RunSources | None = None,
     operations: Mapping[str, Operations] | None = None,
+    drills: Mapping[str, Drills] | None = None,
+    lookers: Mapping[str, Looker] | None = None,
     read_only: bool = False,
     zone: tzinfo | None = None,
     remember: Path | None = None,
@@ -52,6 +56,8 @@ def run_console(
         operator=operator,
         run_sources=None if run_sources is None else _outliving(run_sources),
         operations=operations,
+        drills=drills,
+        lookers=lookers,
         read_only=read_only,
         zone=zone,
         remember=remember or platformdirs.user_state_path("haconsole") / "console.json",

@@ -26,7 +26,7 @@ LINUX_SLL2: Final = 276
 
 IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
 """Ethertypes."""
-_VLANS: Final = frozenset({0x8100, 0x88A8, 0x9100})
+VLANS: Final = frozenset({0x8100, 0x88A8, 0x9100})
 ALL_NODES: Final = IPv6Address("ff02::1")
 _AH: Final = 51
 _ICMPV6: Final = 58
@@ -99,7 +99,7 @@ def _tags(frame: bytes, at: int, mac: str | None) -> Link:
         if len(frame) < at + 2:
             raise WireError("cut short in the link header")
         ethertype = int.from_bytes(frame[at : at + 2], "big")
-        if ethertype not in _VLANS:
+        if ethertype not in VLANS:
             return Link(ethertype, at + 2, mac, vlan)
         if len(frame) < at + 4:
             raise WireError("cut short in a VLAN tag")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.measure import Row, spread
@@ -100,29 +101,38 @@ def kernel_change(lab: Lab, runs: int) -> Row:
 
 def keys_in_flood(runs: int) -> Row:
     """From a key to its effect on the screen while 200 events/s arrive; the same without them tells the machine's part."""
-    flooded, quiet = _keys(runs, "flood"), _keys(runs, "flood", "--quiet")
+    flooded, quiet = _keys(runs, "flood"), _keys(runs // 2, "flood", "--quiet")
     return _row("key → screen, p99, at 200 events/s", flooded, quiet)
 
 
 def keys_in_storm(runs: int) -> Row:
     """From a key to its effect on the adverts screen while a node hears 20,000 adverts/s."""
-    stormy, quiet = _keys(runs, "storm"), _keys(runs, "storm", "--quiet")
+    stormy, quiet = _keys(runs, "storm"), _keys(runs // 2, "storm", "--quiet")
     return _row("key → adverts screen, p99, at 20,000 adverts/s", stormy, quiet)
 
 
-def _row(name: str, flooded: dict[str, list[float]], quiet: dict[str, list[float]]) -> Row:
-    everything = [t for times in flooded.values() for t in times]
+@dataclass(frozen=True, slots=True)
+class _Pressed:
+    """Milliseconds by kind of key, and the console's peak of memory."""
+
+    keys: dict[str, list[float]]
+    peak_mib: float
+
+
+def _row(name: str, flooded: _Pressed, quiet: _Pressed) -> Row:
+    everything = [t for times in flooded.keys.values() for t in times]
     found = spread(everything)
     parts = {k: found[k] for k in ("median", "p95", "most")}
-    parts |= {f"{kind} p99": spread(times)["p99"] for kind, times in flooded.items()}
-    parts["p99 without events"] = spread([t for times in quiet.values() for t in times])["p99"]
+    parts |= {f"{kind} p99": spread(times)["p99"] for kind, times in flooded.keys.items()}
+    parts["p99 without events"] = spread([t for times in quiet.keys.values() for t in times])["p99"]
+    parts |= {"peak MiB": flooded.peak_mib, "peak MiB without events": quiet.peak_mib}
     return Row(
         name=name, figure=found["p99"], unit="ms", bound=50.0,
         how=f"p99 of {len(everything)} keys: help, back, typing", parts=parts,
     )  # fmt: skip
 
 
-def _keys(runs: int, program: str, *words: str) -> dict[str, list[float]]:
+def _keys(runs: int, program: str, *words: str) -> _Pressed:
     """Milliseconds by kind: open the help, close it, type into the filter; in `storm` on the adverts screen."""
     heading = ADVERTS_HEADING if program == "storm" else HEADING
     by_kind: dict[str, list[float]] = {"help": [], "back": [], "typed": []}
@@ -149,4 +159,5 @@ def _keys(runs: int, program: str, *words: str) -> dict[str, list[float]]:
             for _ in range(2):
                 terminal.send(b"\x1b")
                 terminal.drain(0.2)
-    return by_kind
+        peak_mib = terminal.peak_mib()
+    return _Pressed(by_kind, peak_mib)

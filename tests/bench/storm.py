@@ -1,82 +1,95 @@
 """A console on an embedded cluster whose first node hears a storm of 20,000 adverts a second; run on a terminal.
 
-Half of the storm comes from one sender, half from ever new ones on all VRIDs. It enters as captured records,
-where a node's tcpdump would bring them: decoded, thinned out, counted and tracked as in earnest.
-`--quiet`: without it, to tell what is the machine's.
+The storm is another process (`tests.bench.node_in_storm`) where the node's tcpdump would be: its packets take the
+whole way of a capture but for the SSH connection. `--quiet`: without it, to tell what is the machine's.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import contextlib
 import sys
 import tempfile
-from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
+from haconsole.catalogue import script
 from haconsole.cli.demo import embedded
-from haconsole.model.packets import Advert, Checksum, Envelope
+from haconsole.io.ports import Connector
+from haconsole.model.spec import NodeSpec
 from haconsole.runtime.assemble import production
-from haconsole.runtime.heard import Intake, Sieve
 from haconsole.runtime.monitor import Monitor, run_all
 from haconsole.tui.run import run_console
-from haconsole.wire import frames, pcap, vrrp
 
-PER_S = 20_000
-CHUNK_S = 0.01
-BACKLOG = 2_000
-"""Records that may wait where the machine is too slow; a kernel would lose the rest too."""
-GROUP = IPv4Address("224.0.0.18")
+BLOCK = 1 << 16
 
 
-def advert(source: IPv4Address, vrid: int) -> bytes:
-    """An Ethernet frame with one advert."""
-    value = Advert(
-        envelope=Envelope(source=source, destination=GROUP, hop_limit=255), version=2, vrid=vrid, priority=100,
-        interval_s=1.0, addresses=(IPv4Address("10.0.0.1"),), auth_type=0, checksum=Checksum.OK,
-    )  # fmt: skip
-    packet = frames.ipv4(vrrp.encode(value), source, GROUP)
-    return frames.ethernet(
-        packet, source_mac="02:00:00:00:00:66", destination_mac="01:00:5e:00:00:12", ethertype=frames.IPV4
-    )
+class StormStream:
+    """Implements `io.ports.Stream` over the pipes of a process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    async def read(self) -> bytes:
+        assert self._process.stdout is not None
+        return await self._process.stdout.read(BLOCK)
+
+    async def read_errors(self) -> bytes:
+        assert self._process.stderr is not None
+        return await self._process.stderr.read(BLOCK)
+
+    async def write(self, data: bytes) -> None:
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.write(data)
+
+    async def stop(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+
+
+class Stormy:
+    """A connection whose captures hear the storm; everything else is the node's."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    async def stream(self, command: str, *, errors: bool = False) -> Any:
+        if script.read_capture(command) is None:
+            return await self._connection.stream(command, errors=errors)
+        pipe = asyncio.subprocess.PIPE
+        words = ("-m", "tests.bench.node_in_storm")
+        return StormStream(
+            await asyncio.create_subprocess_exec(sys.executable, *words, stdin=pipe, stdout=pipe, stderr=pipe)
+        )
+
+
+class StormConnector:
+    """Connects as in earnest; on one node there is a storm."""
+
+    def __init__(self, connector: Connector, node: str) -> None:
+        self._connector, self._node = connector, node
+
+    async def connect(self, node: NodeSpec) -> Any:
+        connection = await self._connector.connect(node)
+        return Stormy(connection) if node.name == self._node else connection
+
+    async def close(self) -> None:
+        await self._connector.close()
 
 
 def main(*, quiet: bool) -> int:
     with embedded("healthy", 1.0) as specs, tempfile.TemporaryDirectory() as folder:
         parts = production()
-        monitor = Monitor(specs[0], parts.connector, parts.probe, parts.clock)
-        assert monitor.hearing is not None
-        hearing, chance = monitor.hearing, random.Random(1)
-        invented = [
-            advert(IPv4Address(0x0A000000 + chance.randrange(1 << 24)), chance.randrange(1, 256)) for _ in range(50_000)
-        ]
-        loud = advert(IPv4Address("10.9.9.9"), 77)
-
-        async def storm() -> None:
-            intake = Intake(specs[0].nodes[0].name, Sieve())
-            loop, sent = asyncio.get_running_loop(), 0
-            begun = loop.time()
-            while True:
-                await asyncio.sleep(CHUNK_S)
-                due, at = int((loop.time() - begun) * PER_S), parts.clock.now()
-                sent = max(sent, due - BACKLOG)
-                records = [
-                    pcap.Record(at, loud if n % 2 else invented[n // 2 % len(invented)], 60, 1)
-                    for n in range(sent, due)
-                ]
-                sent = due
-                hearing.take(intake.take(records, error_s=0.0, now=at))
-                hearing.news(intake.counts(at))
-
-        async def sources() -> None:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(run_all([monitor], parts.connector))
-                if not quiet:
-                    tasks.create_task(storm())
-
+        connector: Any = parts.connector if quiet else StormConnector(parts.connector, specs[0].nodes[0].name)
+        monitor = Monitor(specs[0], connector, parts.probe, parts.clock)
         memory = Path(folder)
         return run_console(
-            [monitor], clock=parts.clock.now, operator="bench", run_sources=sources,
+            [monitor], clock=parts.clock.now, operator="bench", run_sources=lambda: run_all([monitor], connector),
             remember=memory / "console.json", user_themes=memory,
         )  # fmt: skip
 

@@ -93,3 +93,8 @@ class Terminal:
         """CPU time of the process, threads included, children not."""
         fields = Path(f"/proc/{self.pid}/stat").read_text("ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+
+    def peak_mib(self) -> float:
+        """The most memory that the process has had (VmHWM)."""
+        lines = Path(f"/proc/{self.pid}/status").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) / 1024

@@ -59,7 +59,7 @@ TRUTHS = {
     ),
     "squid-hung": Truth(
         "critical", HEALTHY, {ONE: ("MASTER", "BACKUP"), TWO: ("BACKUP", "MASTER")},
-        frozenset({("vip-not-serving", None), ("reading-failed", ONE), ("squid-not-answering", ONE)}),
+        frozenset({("vip-not-serving", None), ("no-redundancy", None), ("squid-not-answering", ONE)}),
     ),
     "node-dead": Truth(
         "warning", ALL_ON_TWO, {ONE: (None, None), TWO: ("MASTER", "MASTER")},

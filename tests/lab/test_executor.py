@@ -21,6 +21,7 @@ from haconsole.runtime.assemble import Parts, production
 from haconsole.runtime.desk import Desk, Ran
 from haconsole.runtime.executor import Executor, Report, Told
 from haconsole.runtime.monitor import Monitor, run_all
+from tests.lab.commanding import rich
 from tests.lab.harness import Lab, faults
 from tests.lab.operating import granted
 from tests.support.wait import until
@@ -146,14 +147,34 @@ async def test_what_is_held_is_put_back_and_nothing_is_left(healthy_lab: Lab, tm
             [(s.step, s.ok, s.text) for s in report.steps],
         )
         assert [s.step for s in report.steps] == [
-            "lock", "guards", "save", "arm", "see-armed", "change", "verify", "hold", "put-back", "restored", "disarm",
-            "unlock",
+            "lock", "guards", "save", "arm", "see-armed", "change", "verify", "hold", "put-back", "restored",
+            *(["routes"] if kind is Kind.LINK_DOWN else []), "disarm", "unlock",
         ]  # fmt: skip
         assert all(s.ok for s in report.steps)
+        assert ("routes of" in report.text) is (kind is Kind.LINK_DOWN)
         assert own_path or all(r.exit_status == 0 for r in desk.ran), desk.ran
     await until(lambda: not left(healthy_lab), 20, f"nothing left: {left(healthy_lab)}")
     assert routes(healthy_lab) == before
     assert healthy_lab.holders(str(VIP1)) == [ONE]
+
+
+async def test_a_route_that_did_not_come_back_is_told_and_not_called_done(healthy_lab: Lab, tmp_path: Path) -> None:
+    """The revert finds nothing to mend: what it had saved was taken away meanwhile. The console sees what is missing."""
+    node, folder = healthy_lab.nodes[ONE], "/run/haconsole/operation"
+    with rich(node):
+        before = routes(healthy_lab)
+        async with console(healthy_lab, tmp_path) as desk:
+            executor = desk.executor(desk.action(Kind.LINK_DOWN, interface="eth1", wanted_s=60.0))
+            running = asyncio.ensure_future(executor.run())
+            await until(lambda: running.done() or any(t.step == "hold" for t in desk.told), 40, "held")
+            node.sh(f": > {folder}/eth1-route6-static; : > {folder}/eth1-text6-static")
+            executor.hold_over.set()
+            report = await running
+        missing = sorted(set(before) - set(routes(healthy_lab)))
+        assert report.result is Result.UNVERIFIED, report.text
+        assert len(missing) == 1 and missing[0].split()[0] in report.text, (missing, report.text)
+        assert any("ip -6 route show table all dev eth1" in place for place in report.look_at)
+    await until(lambda: not left(healthy_lab), 20, f"nothing left: {left(healthy_lab)}")
 
 
 MOMENTS = (Kind.KEEPALIVED_RESTART, Kind.KEEPALIVED_RELOAD, Kind.SQUID_RESTART)

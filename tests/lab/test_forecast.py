@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from haconsole.cluster.forecast import Assumed, Forecast, forecast
+from haconsole.cluster.forecast import Forecast, forecast
 from haconsole.cluster.forecast_changes import Change, Thing, without
 from haconsole.cluster.forecast_instance import squid_ends
 from haconsole.cluster.picture import ClusterPicture
@@ -26,15 +26,15 @@ from haconsole.operations.actions import Action, Kind, Method, drain_of
 from haconsole.runtime.assemble import production
 from haconsole.runtime.once import Look
 from tests.lab.harness import Lab, faults, until
+from tests.lab.harness.configurations import SQUID, SQUID_CONF
 from tests.lab.harness.node import Node
+from tests.lab.operating import granted
 
 ONE, TWO = "proxy-serv01", "proxy-serv02"
 VIP = "192.168.2.101"
 CLOCK = SystemClock()
 DRAIN_FILE = "/run/haconsole-drain"
 NOISE_S = 0.5
-LAB = Assumed(shutdown_lifetime_s=1.0)
-"""What squid.conf of the lab says."""
 
 
 async def look(lab: Lab, folder: Path) -> ClusterPicture:
@@ -139,7 +139,7 @@ async def test_a_fault_does_what_was_forecast(healthy_lab: Lab, tmp_path: Path, 
         lab.wait_converged(stable_s=1.5)
         picture = await look(lab, tmp_path)
         change = without([picture], fault.word)[1]
-        compare(lab, forecast(picture, [change], LAB), fault.make(lab, lab.nodes[ONE]), isolated=fault.isolated)
+        compare(lab, forecast(picture, [change]), fault.make(lab, lab.nodes[ONE]), isolated=fault.isolated)
         lab.wait_converged()
 
 
@@ -170,6 +170,20 @@ async def test_the_articles_pair_is_drained_by_stopping_keepalived(healthy_lab: 
     assert action.changes == (Change(node=ONE, thing=Thing.KEEPALIVED),)
     compare(healthy_lab, forecast(picture, action.changes), faults.unit_stopped(healthy_lab.nodes[ONE], "keepalived"))
     healthy_lab.wait_converged()
+
+
+@pytest.mark.usefixtures("in_operator_namespace")
+@pytest.mark.parametrize("mode", [0o644, 0o640])
+async def test_how_long_squid_takes_to_stop_is_read_also_where_only_root_may(
+    healthy_lab: Lab, tmp_path: Path, mode: int
+) -> None:
+    """Debian's mode and RHEL's; as `ops`, with the printed sudoers."""
+    text = SQUID + "include /etc/squid/conf.d/*.conf\n"
+    with granted(healthy_lab), faults.file_replaced(healthy_lab.nodes[ONE], SQUID_CONF, text, mode):
+        squid = (await look(healthy_lab, tmp_path)).node(ONE).squid
+    assert squid is not None and squid.shutdown is not None
+    assert squid.shutdown.lifetime_s == 1.0, squid.shutdown
+    assert "shutdown_lifetime 1 seconds" in squid.shutdown.text
 
 
 def test_squid_is_gone_one_to_two_seconds_after_its_shutdown_lifetime(healthy_lab: Lab) -> None:

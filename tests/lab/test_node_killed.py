@@ -1,6 +1,6 @@
 """`haconsole node`, killed with signal 9 after each of its steps: the node heals itself, by its own deadline.
 
-The steps that differ most once here; every action with every step by `make soak`.
+Every step once and every action here, on three labs at once; every action with every step by `make soak`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,10 @@ ACTIONS: dict[str, tuple[tuple[str, ...], float]] = {
     "drain": (("drain", "--revert-after", "15s"), 15.0),
 }
 """Words, and the deadline that the node gets: a change that cuts the console's own way has 15 s more."""
-HELD = ("lock", "guards", "save", "arm", "see-armed", "change", "verify", "hold", "put-back", "restored", "disarm")
+HELD = (
+    "lock", "guards", "save", "arm", "see-armed", "change", "verify", "hold", "put-back", "restored", "disarm", "unlock",
+)  # fmt: skip
+LINK = (*HELD[:10], "routes", *HELD[10:])
 DRAINED = ("lock", "guards", "save", "arm", "see-armed", "change", "priority", "verify", "unlock")
 BEFORE_ARMING = ("lock", "guards", "save")
 HEALED_S = 25.0
@@ -46,14 +50,34 @@ GONE_S = 15.0
 
 _log = logging.getLogger("lab.killed")
 
-ONCE = [("public", step) for step in ("lock", "arm", "see-armed", "change", "put-back")]
-ONCE += [("squid", "verify"), ("drain", "priority")]
-ALL = [(action, step) for action in ACTIONS for step in (DRAINED if action == "drain" else HELD)]
-CASES = [pytest.param(*case, id="-".join(case)) for case in ONCE]
-CASES += [pytest.param(*case, id="-".join(case), marks=pytest.mark.soak) for case in ALL if case not in ONCE]
+ONCE = {
+    "first lab": [("lan", "change"), ("keepalived", "hold"), ("squid", "verify"), ("keepalived", "guards")],
+    "second lab": [("public", "arm"), ("drain", "priority"), ("public", "put-back"), ("squid", "restored"), ("squid", "lock")],
+    "third lab": [
+        ("keepalived", "see-armed"), ("public", "routes"), ("public", "disarm"), ("drain", "unlock"), ("lan", "save"),
+    ],
+}  # fmt: skip
+"""Each takes as long as the others: most of it is waiting for the node's deadline."""
+STEPS = {"drain": DRAINED, "lan": LINK, "public": LINK}
+ALL = [(action, step) for action in ACTIONS for step in STEPS.get(action, HELD)]
 
 
-@pytest.mark.parametrize(("action", "step"), CASES)
+def _cases() -> Iterator[object]:
+    once = {case: lab for lab, cases in ONCE.items() for case in cases}
+    for number, case in enumerate(ALL):
+        lab = once.get(case, list(ONCE)[number % len(ONCE)])
+        marks = [pytest.mark.xdist_group(lab), *([] if case in once else [pytest.mark.soak])]
+        yield pytest.param(*case, id="-".join(case), marks=marks)
+
+
+def test_every_step_and_every_action_is_killed_once() -> None:
+    once = [case for cases in ONCE.values() for case in cases]
+    assert set(once) <= set(ALL)
+    assert {step for _, step in once} == {*LINK, *DRAINED}
+    assert {action for action, _ in once} == set(ACTIONS)
+
+
+@pytest.mark.parametrize(("action", "step"), list(_cases()))
 def test_the_node_heals_itself(healthy_lab: Lab, tmp_path: Path, action: str, step: str) -> None:
     words, deadline = ACTIONS[action]
     with contextlib.ExitStack() as stack:
@@ -85,12 +109,14 @@ def test_the_node_heals_itself(healthy_lab: Lab, tmp_path: Path, action: str, st
             one, two = (healthy_lab.nodes[n] for n in (ONE, TWO))
             # What sshd kept for a connection whose end could not be told over a link that was down.
             until(lambda: not _new(healthy_lab, logins), 90, "no connection is left")
+            gone_s = time.monotonic() - armed_at
             # A revert also removes the lock of its dead console, once that has expired.
             until(lambda: not revert_units(one), 40, "no unit of haconsole is left")
         assert kernels.longest_on_both() <= HAND_OVER_S, kernels.changes("192.168.2.101")
         _log.info(
-            "%s %s: as before after %.1f s, a VIP on both for %.3f s", action, step, healed_s, kernels.longest_on_both()
-        )
+            "%s %s: as before after %.1f s, no connection left after %.1f s, a VIP on both for %.3f s",
+            action, step, healed_s, gone_s, kernels.longest_on_both(),
+        )  # fmt: skip
         locks = {"lock", "lock/owner", "lock/expires"}
         left = {p for p in kept(one) if p.partition("/")[0] != "operation" or step not in BEFORE_ARMING}
         assert left <= (locks if step in BEFORE_ARMING else set()), left

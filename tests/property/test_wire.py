@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haconsole.model.packets import Advert, Checksum, Envelope
-from haconsole.wire import frames, pcap, vrrp
+from haconsole.wire import frames, glance, pcap, vrrp
 from haconsole.wire.errors import WireError
 
 LINKS = st.sampled_from([1, 12, 101, 113, 276, 228, 229, 107])
@@ -39,6 +39,35 @@ def test_a_changed_real_frame_too(at: int, value: int, link_type: int) -> None:
             attempt(record.data, link_type)
     except WireError:
         return
+
+
+TYPES = st.sampled_from([b"\x08\x00", b"\x08\x06", b"\x86\xdd", b"\x81\0\0\x07\x08\x06"])
+ARP = st.sampled_from([b"\0\x01\x08\0\x06\x04\0\x01", b"\0\x01\x08\0\x06\x05\0\x01"])
+
+
+@given(
+    st.one_of(
+        st.binary(max_size=90), st.builds(lambda t, a, b: bytes(12) + t + a + b, TYPES, ARP, st.binary(max_size=40))
+    ),
+    LINKS,
+)
+def test_what_is_passed_over_at_a_glance_is_nothing_of_ours(frame: bytes, link_type: int) -> None:
+    if glance.sender(frame, link_type) == glance.NOTHING:
+        assert frames.decode(frame, link_type) is None
+
+
+@given(V4, V4, st.integers(1, 255), st.integers(1, 255), st.integers(0, 4095))
+def test_a_glance_tells_senders_apart_as_decoding_does(
+    a: IPv4Address, b: IPv4Address, one: int, two: int, vlan: int
+) -> None:
+    def seen(source: IPv4Address, vrid: int, priority: int, vlan: int | None = None) -> bytes:
+        message = bytes([0x21, vrid, priority, 0, 0, 1, 0, 0])
+        packet = frames.ipv4(message, source, IPv4Address("224.0.0.18"))
+        macs = {"source_mac": "02:00:00:00:00:01", "destination_mac": "01:00:5e:00:00:12"}
+        return glance.sender(frames.ethernet(packet, ethertype=frames.IPV4, vlan=vlan, **macs))
+
+    assert seen(a, one, 1) == seen(a, one, 100) == seen(a, one, 1, vlan) != glance.UNCLEAR
+    assert (seen(a, one, 1) == seen(b, two, 1)) is ((a, one) == (b, two))
 
 
 @given(st.binary(max_size=300), st.sampled_from([b"", REAL[:24], b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a"]))

@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
-from haconsole.cluster.rules.common import key, link_trouble
+from haconsole.cluster.rules import causes_wire
+from haconsole.cluster.rules.common import key, link_trouble, vip_of
 from haconsole.cluster.rules.daemon import FLAP_S
 from haconsole.cluster.rules.flaps import falls
 from haconsole.cluster.rules.instances import fault_reasons, script_command
@@ -27,20 +28,32 @@ RANK: Final = (
     "node-unreachable",
     "node-stale",
     "link-down",
+    "default-route-missing",
+    "disk-full",
+    "connections-full",
+    "keepalived-starved",
+    "keepalived-hung",
+    "config-test-failed",
     "squid-down",
     "squid-check-failed",
     "squid-not-listening",
     "squid-not-answering",
+    "origin-not-answering",
+    "squid-worker-died",
+    "check-disabled",
+    "check-cannot-run",
+    "check-timed-out",
     "check-flapping",
     "link-flapping",
     "drained",
     "keepalived-down",
     "instance-fault",
     "check-failing",
+    "weight-does-not-move",
     "tracking-ignored",
     "vip-left-behind",
+    "vrid-mismatch",
     "adverts-blocked",
-    "wire-master-mute",
     "wire-one-way",
     "wire-foreign-router",
     "wire-version-mismatch",
@@ -51,6 +64,11 @@ RANK: Final = (
     "wire-checksum",
     "wire-ttl",
     "wire-two-owners",
+    "adverts-discarded",
+    "wire-unheard",
+    "wire-master-mute",
+    "wire-jitter",
+    "wire-own-advert",
     "wire-two-masters",
     "two-masters",
     "instance-flapping",
@@ -107,7 +125,7 @@ def _unread(node: NodePicture) -> Iterator[str]:
 
 def _no_master(node: NodePicture, vip: IpAddress | None) -> Iterator[str]:
     """Why it is not master."""
-    yield from (key(id_, node.name) for id_ in ("node-unreachable", "node-stale", "keepalived-down"))
+    yield from (key(id_, node.name) for id_ in ("node-unreachable", "node-stale", "keepalived-down", "keepalived-hung"))
     yield from (key("instance-fault", node.name, name) for name in _names(node, vip))
     yield from (key(id_, node.name) for id_ in ("drained", "check-failing", "link-down", "squid-down"))
 
@@ -123,12 +141,15 @@ def _names(node: NodePicture, vip: IpAddress | None) -> Iterator[str]:
 
 def _no_service(node: NodePicture) -> Iterator[str]:
     """Why it would not serve clients."""
-    for id_ in ("squid-down", "squid-not-listening", "squid-check-failed", "link-down", "squid-not-answering"):
+    for id_ in (
+        "squid-down",
+        "squid-not-listening",
+        "squid-check-failed",
+        "link-down",
+        "default-route-missing",
+        "squid-not-answering",
+    ):
         yield key(id_, node.name)
-
-
-def _vip(picture: ClusterPicture, finding: Finding) -> VipPicture | None:
-    return next((v for v in picture.vips if v.address == finding.vip), None)
 
 
 def _node(picture: ClusterPicture, name: str | None) -> NodePicture | None:
@@ -144,13 +165,25 @@ def _fault(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     for instance in (node.instances or ()) if node is not None else ():
         if finding.instance not in {None, instance.name} or node is None:
             continue
-        for reason in fault_reasons(node, instance):
+        reasons = fault_reasons(node, instance)
+        if not reasons and any(is_about_squid(node, s.name) for s in instance.tracked_scripts):
+            yield key("squid-down", node.name)  # the log was quicker than the dump, which tells which check it was
+        for reason in reasons:
             if reason.kind == "link":
                 yield key("link-down", node.name)
             elif reason.kind == "file":
                 yield key("drained", node.name)
-            elif is_about_squid(node, reason.name):
-                yield from (key(id_, node.name) for id_ in ("squid-down", "squid-check-failed", "squid-not-listening"))
+            else:
+                yield from _why_fails(node, reason.name)
+
+
+def _why_fails(node: NodePicture, script: str) -> Iterator[str]:
+    """Why a check fails: its own trouble first, then squid's."""
+    if is_about_squid(node, script):
+        yield key("squid-down", node.name)
+    yield from (key(id_, node.name, script) for id_ in ("check-cannot-run", "check-timed-out"))
+    if is_about_squid(node, script):
+        yield from (key(id_, node.name) for id_ in ("squid-check-failed", "squid-not-listening", "squid-not-answering"))
 
 
 def is_about_squid(node: NodePicture, script: str) -> bool:
@@ -162,8 +195,9 @@ def _check(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     """A weighted or ignored check, or a weighted link."""
     node = _node(picture, finding.node)
     for instance in (node.instances or ()) if node is not None else ():
-        if node is not None and any(s.ok is False and is_about_squid(node, s.name) for s in instance.tracked_scripts):
-            yield from (key(id_, node.name) for id_ in ("squid-down", "squid-check-failed", "squid-not-listening"))
+        for script in instance.tracked_scripts:
+            if node is not None and script.ok is False:
+                yield from _why_fails(node, script.name)
     yield key("link-down", finding.node or "")
 
 
@@ -191,8 +225,8 @@ def _link_flapping(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
 
 def _check_flapping(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     node = _node(picture, finding.node)
-    if node is not None and is_about_squid(node, finding.instance or ""):
-        yield from (key(id_, node.name) for id_ in ("squid-down", "squid-check-failed", "squid-not-listening"))
+    if node is not None:
+        yield from _why_fails(node, finding.instance or "")
 
 
 def _of_squid(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
@@ -200,101 +234,92 @@ def _of_squid(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
 
 
 def _of_links(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    """Without its public link squid waits for every origin."""
-    yield from (key(id_, finding.node or "") for id_ in ("link-down", "squid-check-failed"))
+    """Without its public link, or its default route, squid waits for every origin; a full disk stops it."""
+    ids = ("link-down", "default-route-missing", "disk-full", "connections-full", "squid-check-failed")
+    yield from (key(id_, finding.node or "") for id_ in ids)
+
+
+def _origin(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """The way there begins at the node."""
+    for node in picture.nodes:
+        yield from (key(id_, node.name) for id_ in ("link-down", "default-route-missing", "connections-full"))
 
 
 def _left_behind(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     yield key("keepalived-down", finding.node or "")
 
 
+def _daemon(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """A keepalived that ended by itself, over a file that it does not accept."""
+    node = _node(picture, finding.node)
+    if node is not None and node.keepalived is not None and node.keepalived.active_state != "inactive":
+        yield key("config-test-failed", node.name)
+
+
+def _timed_out(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    node = finding.node or ""
+    yield from (key(id_, node) for id_ in ("squid-not-answering", "disk-full", "keepalived-starved"))
+
+
+def _weight(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    yield key("check-failing", finding.node or "")
+
+
 def _ignored(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     node = _node(picture, finding.node)
     if node is not None:
+        yield key("check-disabled", node.name)
+        yield from (key("check-cannot-run", node.name, s.name) for i in node.instances or () for s in i.tracked_scripts)
         yield from _no_service(node)
 
 
 def _none(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    vip = _vip(picture, finding)
+    vip = vip_of(picture, finding)
+    for node in picture.nodes:  # a VIP that only a standby's list has
+        yield from (key("wire-vip-list-mismatch", node.name, i.name) for i in node.instances or ())
     for node in _preferred_first(picture, vip):
         instance = node.instance_of(vip.address) if vip is not None else None
         yield key("daemon-kernel-disagree", node.name, instance.name if instance else "", finding.vip)
         yield from _no_master(node, finding.vip)
 
 
-def _several(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    vip = _vip(picture, finding)
-    yield from (key("vip-left-behind", n.name, vip=finding.vip) for n in picture.nodes)
-    for node in picture.nodes:
-        instance = node.instance_of(vip.address) if vip is not None else None
-        name = instance.name if instance is not None else ""
-        yield key("wire-two-masters", "", name, finding.vip)
-        yield key("two-masters", "", name, finding.vip)
-        yield key("daemon-kernel-disagree", node.name, name, finding.vip)
-
-
-def _two_masters(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    vip = _vip(picture, finding)
-    yield key("wire-two-masters", "", finding.instance or "", finding.vip)
-    for name in dict.fromkeys(i.name for n in picture.nodes if vip and (i := n.instance_of(vip.address)) is not None):
-        yield key("wire-two-masters", "", name, finding.vip)
-    yield from (key(id_, n.name) for id_ in ("adverts-blocked", "wire-master-mute") for n in picture.nodes)
-
-
-def _mute(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    yield key("adverts-blocked", finding.node or "")
-
-
-def _wire_two_masters(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    """Why they do not hear each other, or do not take what they hear."""
-    yield from (key(id_, n.name) for id_ in ("wire-one-way", "adverts-blocked") for n in picture.nodes)
-    vip = _vip(picture, finding)
-    names = {n.name: i.name for n in picture.nodes if vip and (i := n.instance_of(vip.address)) is not None}
-    instance = finding.instance or ""
-    yield key("wire-foreign-router", "", instance)
-    for id_ in ("wire-version-mismatch", "wire-interval-mismatch"):
-        yield from (key(id_, node, name) for node, name in names.items())
-    yield from (key(id_, "", instance) for id_ in ("wire-auth-mismatch", "wire-unicast-mixed"))
-    yield from (key("wire-vip-list-mismatch", node, name) for node, name in names.items())
-    yield from (key(id_, node, instance) for id_ in ("wire-checksum", "wire-ttl") for node in names)
-    yield key("wire-two-owners", "", instance)
-
-
 def _wire_no_master(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     yield from (key("vip-left-behind", n.name, vip=finding.vip) for n in picture.nodes)
+    yield from (key("keepalived-hung", n.name) for n in picture.nodes)
     yield key("vip-held-by-none", vip=finding.vip)
     yield from _none(picture, finding)
 
 
 def _holders_unknown(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    vip = _vip(picture, finding)
+    vip = vip_of(picture, finding)
     for name in vip.unread if vip is not None else ():
         yield from _unread(picture.node(name))
 
 
 def _not_serving(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    vip = _vip(picture, finding)
+    vip = vip_of(picture, finding)
     yield key("vip-held-by-none", vip=finding.vip)
     for name in (vip.holders or ()) if vip is not None else ():
         yield from _no_service(picture.node(name))
+    yield key("origin-not-answering")
     yield key("vip-held-by-several", vip=finding.vip)
     yield key("vip-holders-unknown", vip=finding.vip)
 
 
 def _not_preferred(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    vip = _vip(picture, finding)
+    vip = vip_of(picture, finding)
     node = _node(picture, vip.preferred) if vip is not None else None
     if node is not None:
         yield from _no_master(node, finding.vip)
 
 
 def _moving(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    for node in _preferred_first(picture, _vip(picture, finding)):
+    for node in _preferred_first(picture, vip_of(picture, finding)):
         yield from _no_master(node, finding.vip)
 
 
 def _no_redundancy(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    vip = _vip(picture, finding) or (picture.vips[0] if picture.vips else None)
+    vip = vip_of(picture, finding) or (picture.vips[0] if picture.vips else None)
     for node in picture.nodes:
         if vip is not None and not able(node, vip):
             yield from _no_master(node, vip.address)
@@ -318,6 +343,11 @@ def _preferred_first(picture: ClusterPicture, vip: VipPicture | None) -> list[No
 
 
 _CAUSES: Final[Mapping[str, Candidates]] = {
+    "keepalived-down": _daemon,
+    "check-timed-out": _timed_out,
+    "weight-does-not-move": _weight,
+    "adverts-discarded": causes_wire.discarded,
+    "wire-unheard": causes_wire.unheard,
     "instance-fault": _fault,
     "instance-flapping": _flapping,
     "wire-flapping": _flapping,
@@ -327,14 +357,17 @@ _CAUSES: Final[Mapping[str, Candidates]] = {
     "squid-check-failed": _of_squid,
     "squid-not-listening": _of_squid,
     "squid-not-answering": _of_links,
+    "origin-not-answering": _origin,
     "vip-left-behind": _left_behind,
     "tracking-ignored": _ignored,
-    "two-masters": _two_masters,
-    "wire-master-mute": _mute,
-    "wire-two-masters": _wire_two_masters,
+    "two-masters": causes_wire.two_masters,
+    "wire-master-mute": causes_wire.mute,
+    "wire-jitter": causes_wire.jitter,
+    "wire-own-advert": causes_wire.caught_up,
+    "wire-two-masters": causes_wire.wire_two_masters,
     "wire-no-master": _wire_no_master,
     "vip-held-by-none": _none,
-    "vip-held-by-several": _several,
+    "vip-held-by-several": causes_wire.several,
     "vip-holders-unknown": _holders_unknown,
     "vip-not-serving": _not_serving,
     "vip-not-preferred": _not_preferred,

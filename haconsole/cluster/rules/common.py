@@ -9,7 +9,7 @@ from typing import Final
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.model.events import Subject
-from haconsole.model.findings import Evidence
+from haconsole.model.findings import Evidence, Finding
 from haconsole.model.readings import Listener, StateSource, UnitReading, VrrpState
 from haconsole.model.spec import IpAddress
 
@@ -23,6 +23,11 @@ FOREVER_S: Final = 1e10
 def key(id_: str, node: str = "", instance: str = "", vip: IpAddress | None = None) -> str:
     """The key of a finding, as `Finding.key` makes it."""
     return "/".join((id_, node, instance, str(vip or "")))
+
+
+def vip_of(picture: ClusterPicture, finding: Finding) -> VipPicture | None:
+    """The VIP that a finding is about."""
+    return next((v for v in picture.vips if v.address == finding.vip), None)
 
 
 def listed(items: Iterable[object], word: str = "and") -> str:
@@ -147,6 +152,11 @@ def down_since(picture: ClusterPicture, node: NodePicture, interface: str) -> fl
 def unit_down(unit: UnitReading | None) -> bool:
     """Proven not to run (and systemd knows it)."""
     return unit is not None and unit.loaded and not unit.active
+
+
+def unit_up(unit: UnitReading | None) -> bool:
+    """Proven to run."""
+    return unit is not None and unit.active
 
 
 def covers(listeners: Iterable[Listener], vip: IpAddress) -> bool:

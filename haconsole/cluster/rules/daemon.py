@@ -20,6 +20,8 @@ FLAP_S: Final = 600.0
 """So many times master within so many seconds is flapping (TRIAGE R25)."""
 SEND_S: Final = 5.0
 """keepalived tells of every advert that could not be sent: silent for longer, and four intervals, it is over."""
+NO_DUMP: Final = "no new dump"
+"""What the script on the node says when the daemon was asked and wrote nothing."""
 _SEND_LINE: Final = re.compile(r"(?:VRRP_Instance)?\((\S+)\):? send advert error ([0-9]{1,3}) \(([^()]{1,80})\)")
 NOT_PERMITTED: Final = "1"
 """EPERM: netfilter's answer to a sender whose packet it drops on the way out."""
@@ -32,6 +34,7 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
         yield from keepalived_down(picture, node)
         yield from at_boot(node, node.keepalived, "keepalived", picture.spec.keepalived_service)
         yield from restarts(picture, node, node.keepalived, "keepalived", node.keepalived_since)
+        yield from hung(picture, node)
         yield from config_test_failed(picture, node)
         yield from source_weak(picture, node)
         yield from flapping(picture, node)
@@ -62,6 +65,39 @@ def keepalived_down(picture: ClusterPicture, node: NodePicture) -> Iterator[Find
         summary=summary,
         evidence=(by_systemd(node, f"{name}: {unit.active_state} ({unit.sub_state})", node.keepalived_since),),
         remedy=remedy,
+    )
+
+
+def silent(node: NodePicture) -> bool:
+    """keepalived runs, answered before, and does not answer any more."""
+    failed = node.failed.get(Subject.DAEMON)
+    active = node.keepalived is not None and node.keepalived.active
+    return active and failed is not None and node.dumped_at is not None and NO_DUMP in failed.value.detail
+
+
+def hung(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """keepalived runs by systemd's word, answered with a dump before, and answers no more.
+
+    Means: it hangs or does not get to run: it sends no adverts, and never takes its VIPs away; another node takes
+    them too.
+    Can be wrong: a disk without room for the dump (`disk-full`), a /tmp that was replaced meanwhile.
+    """
+    if not silent(node):
+        return
+    failed, unit = node.failed[Subject.DAEMON], picture.spec.keepalived_service
+    yield Finding(
+        id="keepalived-hung",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name}: keepalived runs and does not answer{since_text(picture, node.dumped_at)}",
+        evidence=(
+            by_systemd(node, f"{unit}: active"),
+            Evidence(source=f"keepalived on {node.name}", text=failed.value.detail, at=failed.at),
+            Evidence(source=f"keepalived on {node.name}", text="its last dump", at=node.dumped_at),
+        ),
+        remedy=f"on {node.name}: ps -o pid,stat,wchan:20,cmd -C keepalived (T: stopped, kill -CONT PID; D: waits for a "
+        f"disk); journalctl -u {unit} -n 50; systemctl restart {unit} takes its VIPs away first",
+        since=node.dumped_at,
     )
 
 

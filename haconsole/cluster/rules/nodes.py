@@ -7,6 +7,8 @@ from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.rules.common import by_kernel, down_since, link_name, link_trouble, listed, look_at_link, span
+from haconsole.cluster.rules.daemon import silent as keepalived_hangs
+from haconsole.cluster.rules.squid import hung as squid_hangs
 from haconsole.model.events import Phase, Subject
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.problems import Problem, ProblemKind
@@ -162,6 +164,7 @@ _WORDS: Final = {
     Subject.SQUID_CHECK: "the verdict of squid -k check",
     Subject.SQUID_SOCKETS: "listening sockets",
     Subject.SQUID_COUNTERS: "squid's counters",
+    Subject.HOST: "routes and room on disks",
     Subject.LOG: "keepalived's log",
     Subject.CLOCK: "the clock",
     Subject.OPERATION: "what haconsole keeps in /run/haconsole",
@@ -203,7 +206,12 @@ def reading_failed(node: NodePicture) -> Iterator[Finding]:
     Can be wrong: what does not run cannot be asked: that is told by other findings and left out here.
     """
     other = {ProblemKind.NOT_PERMITTED, ProblemKind.NOT_RUNNING}
-    found = [(s, k) for s, k in node.failed.items() if k.value.kind not in other]
+    told = {Subject.DAEMON: keepalived_hangs, Subject.SQUID_COUNTERS: squid_hangs}
+    found = [
+        (s, k)
+        for s, k in node.failed.items()
+        if k.value.kind not in other and not (s in told and told[s](node))  # `keepalived-hung`, `squid-not-answering`
+    ]
     if not node.readable or not found:
         return
     first = found[0][1].value

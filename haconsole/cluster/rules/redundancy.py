@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.cluster.rules.common import covers, daemon_state, link_trouble, listed, unit_down
 from haconsole.cluster.rules.instances import fault_reasons
-from haconsole.cluster.rules.squid import listens
+from haconsole.cluster.rules.squid import hung, listens
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.readings import VrrpState
 
@@ -39,12 +39,14 @@ def _no_squid(node: NodePicture, vip: VipPicture) -> str | None:
         return "squid does not listen"
     if node.squid is not None and node.squid.listening and not covers(node.squid.listening, vip.address):
         return f"squid does not listen on {vip.address}"
-    return None
+    return "squid does not answer" if hung(node) else None
 
 
 def _no_way_out(node: NodePicture) -> str | None:
     public = node.spec.public_interface
     trouble = link_trouble(node, public) if public is not None else None
+    if node.route_lost and trouble is None:
+        return "it has no default route"
     return f"its public link {public} is down ({trouble})" if trouble in {"no carrier", "switched off"} else None
 
 

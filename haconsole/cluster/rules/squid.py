@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from shlex import quote
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
-from haconsole.cluster.rules.common import by_client, by_squid, by_systemd, covers, listed, present, since_text
+from haconsole.cluster.rules.common import by_client, by_squid, by_systemd, covers, listed, present, since_text, unit_up
 from haconsole.cluster.rules.units import at_boot, restarts
 from haconsole.model.events import ClientResult, Subject
 from haconsole.model.findings import Evidence, Finding, Severity
+from haconsole.model.problems import ProblemKind
 from haconsole.model.spec import IpAddress
 
 
@@ -22,6 +25,8 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
         yield from check_failed(picture, node)
         yield from not_listening(picture, node)
         yield from not_answering(picture, node)
+        yield from worker_died(picture, node)
+    yield from origin_silent(picture)
 
 
 def listens(node: NodePicture) -> bool | None:
@@ -102,30 +107,98 @@ def _fails(result: ClientResult) -> bool:
     return result.error not in _NO_WAY if result.status is None else result.status >= 500
 
 
+_SILENCE: Final = frozenset({ProblemKind.TIMED_OUT, ProblemKind.COMMAND_TIMED_OUT})
+PATIENCE_S: Final = 2.0
+"""So long a client waits for an answer: its request began so long before it failed."""
+ASKED_S: Final = 6.0
+"""A client's failure has the cache manager asked: within this it has answered, or was given up."""
+STARTING_S: Final = 10.0
+"""A squid that starts may accept and not answer yet: its cache index is read first."""
+WORKER_S: Final = 600.0
+"""So long the death of a worker is worth a look."""
+_WORKER: Final = re.compile(
+    r"Squid Parent: \(?squid-(?P<kid>[0-9]{1,3})\)? process [0-9]{1,10} "
+    r"(?P<end>exited due to signal [0-9]{1,3}.*|exited with status [1-9][0-9]{0,2}.*|will not be restarted .+)"
+)
 _NO_WAY: Final = frozenset({"connection refused", "no route to the address"})
 """Words of the probe for a connection that was not even made."""
 
 
+def hung(node: NodePicture) -> bool:
+    """Its port is open, and the cache manager, which needs no origin, was asked through it and said nothing."""
+    manager = node.failed.get(Subject.SQUID_COUNTERS)
+    if not listens(node) or manager is None or manager.value.kind not in _SILENCE:
+        return False
+    return node.squid_since is None or manager.at > node.squid_since + STARTING_S
+
+
+def answers(picture: ClusterPicture, node: NodePicture, vip: VipPicture) -> bool | None:
+    """Did the cache manager answer while clients of the VIP got nothing; None: it was not asked since, wait."""
+    if hung(node) or node.counters_at is None or vip.failed_since is None:
+        return False
+    if node.counters_at >= vip.failed_since - PATIENCE_S:
+        return True
+    return None if picture.at - vip.failed_since < ASKED_S else False
+
+
+def origin_silent(picture: ClusterPicture) -> Iterator[Finding]:
+    """squid answers its cache manager, and clients that ask for a page of an origin get nothing (TRIAGE R68).
+
+    Means: squid is well; what it fetches from is not: the origin of `probe_url`, the name server, the way there.
+    Can be wrong: a squid of which only a part hangs (a cache disk, one of several workers).
+    """
+    found = [
+        (n, v)
+        for n in picture.nodes
+        for v in unanswered(picture, n)
+        if v.client is not None and v.client.result.status is None and answers(picture, n, v)
+    ]
+    if not found:
+        return
+    nodes = [n for n in picture.nodes if any(n is node for node, _ in found)]
+    everywhere = " (so it is through every VIP)" if len(found) == len(picture.vips) > 1 else ""
+    url = picture.spec.probe_url or "the origin"
+    yield Finding(
+        id="origin-not-answering",
+        severity=Severity.WARNING,
+        summary=f"{listed(n.name for n in nodes)}: squid answers its cache manager and not clients of "
+        f"{listed(v.address for _, v in found)}: what it fetches from does not answer{everywhere}",
+        evidence=(
+            *present(*(by_client(v) for _, v in found)),
+            *(Evidence(source=f"squid on {n.name}", text="its cache manager answers", at=n.counters_at) for n in nodes),
+        ),
+        remedy=f"on {nodes[0].name}: curl -m 5 -o /dev/null {quote(url)}; is its name server there? ip route get to "
+        f"it; if another origin is well, haconsole's probe_url is a bad witness",
+        since=min((v.failed_since for _, v in found if v.failed_since is not None), default=None),
+    )
+
+
 def not_answering(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
-    """squid's port is open, and clients of a VIP that this node alone holds get no answer.
+    """squid's port is open, and clients of a VIP that this node alone holds get no answer, or squid's own cache
+    manager says nothing (so it is told of a standby too, before the VIP comes to it).
 
     Means: squid hangs, or what it fetches from does: its own check and its open port say nothing of it, and
     keepalived, which trusts the check, does not move the VIP.
     Proof: the client's own request, and the listening sockets. An error (5xx) is told by `vip-not-serving` alone.
     Can be wrong: the way from this console to the VIP may lose packets while others reach it.
     """
-    silent = [v for v in unanswered(picture, node) if v.client is not None and v.client.result.status is None]
-    if not silent:
+    silent = [
+        v
+        for v in unanswered(picture, node)
+        if v.client is not None and v.client.result.status is None and answers(picture, node, v) is False
+    ]
+    hangs = hung(node)
+    if not silent and not hangs:
         return
     port, unit = picture.spec.squid_port, picture.spec.squid_service
     manager = node.failed.get(Subject.SQUID_COUNTERS)
     checked = " although its check is well" if node.squid is not None and node.squid.check_ok else ""
+    whom = f"clients of {listed(v.address for v in silent)}" if silent else "its own cache manager"
     yield Finding(
         id="squid-not-answering",
         severity=Severity.WARNING,
         node=node.name,
-        summary=f"{node.name}: squid does not answer clients of {listed(v.address for v in silent)}{checked}: "
-        f"its port {port} is open",
+        summary=f"{node.name}: squid does not answer {whom}{checked}: its port {port} is open",
         evidence=present(
             *(by_client(v) for v in silent),
             by_squid(
@@ -186,4 +259,40 @@ def not_listening(picture: ClusterPicture, node: NodePicture) -> Iterator[Findin
         summary=summary,
         evidence=(by_squid(node, text),),
         remedy=remedy,
+    )
+
+
+def worker_died(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """squid's parent process says that a worker died, a short time ago, or that it gave it up (TRIAGE R66).
+
+    Means: connections were cut; after four quick deaths squid gives the worker up for an hour, while the unit
+    stays active and its check well.
+    Can be wrong: somebody may have killed it on purpose. Only what the running unit said counts.
+    """
+    begin = picture.at - WORKER_S if node.squid_since is None else max(node.squid_since, picture.at - WORKER_S)
+    died = [
+        (m["end"], o)
+        for o in reversed(picture.log)
+        if o.at >= begin and o.origin == node.name and o.source == "squid"
+        if (m := _WORKER.fullmatch(o.text)) is not None
+    ]
+    if not died or not unit_up(node.squid_unit):
+        return
+    gave_up = died[0][0].startswith("will not")
+    times = "once" if len(died) == 1 else f"{len(died)} times"
+    what = f"gave its worker up: it {died[0][0]}" if gave_up else f"lost its worker {times} ({died[0][0]})"
+    unit = picture.spec.squid_service
+    yield Finding(
+        id="squid-worker-died",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name}: squid {what}",
+        evidence=tuple(Evidence(source=f"squid's log on {node.name}", text=o.text, at=o.at) for _, o in died[:5]),
+        remedy=f"on {node.name}: journalctl -u {unit} -n 100; dmesg | grep -i oom; tail /var/log/squid/cache.log; "
+        + (
+            f"to have it tried again: squid -k reconfigure, or systemctl restart {unit}"
+            if gave_up
+            else "look for FATAL"
+        ),
+        since=died[-1][1].at,
     )

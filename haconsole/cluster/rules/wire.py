@@ -11,7 +11,7 @@ from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, VipPicture
 from haconsole.cluster.rules import wire_content, wire_ways
-from haconsole.cluster.rules.common import listed, span
+from haconsole.cluster.rules.common import by_instance, listed, span
 from haconsole.cluster.rules.wire_common import (
     OwnRouter,
     change,
@@ -20,6 +20,7 @@ from haconsole.cluster.rules.wire_common import (
     own_keys,
     own_routers,
     packet,
+    pairs,
     source_text,
     vips_of,
 )
@@ -160,14 +161,18 @@ def two_owners(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     Can be wrong: the older of the two may have been changed since.
     """
     owners = [s for s in router.heard.senders if s.said.priority == OWNER and s.node is not None]
-    if len(owners) < 2:
+    # A standby says nothing: it is by its daemon's word that it would be one.
+    heard = {s.node for s in owners}
+    silent = [(n, i) for s, n, i in pairs(router) if s in owners and i.priority == OWNER and n.name not in heard]
+    if len(owners) + len(silent) < 2:
         return
+    names = [*(source_text(s) for s in owners), *(n.name for n, _ in silent)]
     yield Finding(
         id="wire-two-owners",
         severity=Severity.WARNING,
         instance=router.name,
-        summary=f"{listed(source_text(s) for s in owners)} both advertised {router.vrid} with priority 255: owners",
-        evidence=tuple(packet(s, router) for s in owners),
+        summary=f"{listed(names)} have priority 255 for {router.vrid}: each takes itself for the addresses' owner",
+        evidence=(*(packet(s, router) for s in owners), *(by_instance(n, i) for n, i in silent)),
         remedy=f"in {config_of(picture)}: priority 255 on one node at most; reload keepalived",
     )
 

@@ -100,10 +100,18 @@ def change(picture: ClusterPicture, takeover: Takeover, text: str) -> Evidence:
 
 
 def pairs(router: OwnRouter) -> Iterator[tuple[WireSender, NodePicture, InstancePicture]]:
-    """Each of our senders that speaks, with the instance of every other node that should take its adverts."""
-    for sender in router.speaking():
-        if sender.node is not None:
-            yield from ((sender, n, i) for n, i in router.instances if n.name != sender.node)
+    """Each of our senders that speaks, with the instance of every other node that should take its adverts.
+
+    Two that both speak make one pair, the one with the higher priority as its sender: what differs is told once.
+    """
+    ours = [s for s in router.speaking() if s.node is not None]
+    told: set[frozenset[str | None]] = set()
+    for sender in sorted(ours, key=lambda s: (-s.said.priority, int(s.source))):
+        for node, instance in router.instances:
+            pair = frozenset({sender.node, node.name})
+            if node.name != sender.node and pair not in told:
+                told.add(pair)
+                yield sender, node, instance
 
 
 def look_on_both(picture: ClusterPicture, router: OwnRouter) -> str:

@@ -14,6 +14,7 @@ from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.rules.common import listed
 from haconsole.cluster.rules.wire_common import OwnRouter, config_of, joined, packet, pairs, source_text, usual
+from haconsole.cluster.vrrp import OWNER
 from haconsole.cluster.wire_picture import WireSender
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.keepalived_conf import ConfInstance
@@ -216,8 +217,8 @@ def equal_priorities(picture: ClusterPicture, router: OwnRouter) -> Iterator[Fin
     for sender, node, instance in pairs(router):
         own = router.instance(sender.node)
         base = None if own is None else own.priority
-        if base is None or instance.priority != base or sender.said.priority != base:
-            continue
+        if base is None or instance.priority != base or sender.said.priority != base or base == OWNER:
+            continue  # of two owners `wire-two-owners` tells
         yield Finding(
             id="wire-equal-priorities",
             severity=Severity.WARNING,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture
+from haconsole.cluster.rules import wire_content
 from haconsole.cluster.rules.common import by_instance, daemon_state, lasting, listed
 from haconsole.cluster.rules.wire_common import OwnRouter, config_of, packet, source_text, vips_of
 from haconsole.cluster.vrrp import master_down_s
@@ -19,6 +20,8 @@ def rules(picture: ClusterPicture, routers: tuple[OwnRouter, ...]) -> Iterator[F
     """Every finding of the family."""
     yield from mute(picture, routers)
     yield from one_way(picture, routers)
+    for router in routers:
+        yield from unheard(picture, router)
 
 
 def mute(picture: ClusterPicture, routers: tuple[OwnRouter, ...]) -> Iterator[Finding]:
@@ -128,3 +131,33 @@ def _hears_back(picture: ClusterPicture, routers: tuple[OwnRouter, ...], deaf: s
     if place is None or not sent:
         return None
     return not any(_lost(picture, place, s) is not None for s in sent)
+
+
+def unheard(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
+    """Two masters, and the adverts of the one with the higher priority reach the other's network card (TRIAGE R03).
+
+    Means: keepalived on the lower one does not get them, else it would yield: a rule of its firewall drops VRRP on
+    the way in. Nothing that can be seen in the adverts differs (that would be told by its own name).
+    Proof: the lower node's own capture, which listens before its firewall does.
+    Can be wrong: another password looks the same, where keepalived's log does not tell.
+    """
+    both = router.at_once()
+    differs = {f.id for f in wire_content.rules(picture, router)} - {"wire-jitter"}
+    if len(both) != 2 or any(s.node is None for s in both) or differs:
+        return
+    lower, higher = sorted(both, key=lambda s: (s.said.priority, int(s.source)))
+    heard = higher.by.get(lower.node or "")
+    fresh = heard is not None and higher.said.last_at - heard.last_at < 1.5 * higher.said.interval_s
+    if heard is None or not fresh or higher.said.priority == lower.said.priority:
+        return
+    yield Finding(
+        id="wire-unheard",
+        severity=Severity.WARNING,
+        node=lower.node,
+        summary=f"adverts of {source_text(higher)} reach {lower.node}'s network card, and its keepalived goes on as a "
+        f"second master: its firewall drops VRRP on the way in",
+        evidence=(packet(higher, router, more="as it arrived", place=lower.node), packet(lower, router)),
+        remedy=f"on {lower.node}: iptables -S INPUT; nft list ruleset: what drops protocol 112 (vrrp)? Let it in: "
+        f"iptables -I INPUT -p vrrp -j ACCEPT; if nothing does, is auth_pass the same in {config_of(picture)}?",
+        since=max(s.since for s in both),
+    )

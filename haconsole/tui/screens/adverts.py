@@ -5,6 +5,8 @@ one under the cursor in full. Nothing on it is drawn more often than the console
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from itertools import islice
 from typing import ClassVar
 
 from textual import events
@@ -36,11 +38,11 @@ WIDE_FROM = 140
 DETAIL = 82
 """Cells of the details beside the stream: a row of sixteen octets fits."""
 STORM_S = 2.0
-"""With very many senders the lanes are made anew only this often: it takes a while."""
-TYPING_S = 1.0
-"""So long after a key they are left as they are: who types gets an answer first."""
-LATEST_S = 10.0
-"""Older than this they are made anew even then."""
+"""With very many senders the lanes are made anew only this often."""
+STORM_DRAWN_S = 0.4
+"""With very many senders the screen is not drawn more often, but for keys."""
+LANES_A_TICK = 48
+"""And then so many at each drawing: a few milliseconds of work."""
 
 
 class AdvertsScreen(ConsoleScreen):
@@ -73,8 +75,11 @@ class AdvertsScreen(ConsoleScreen):
         self._snapshot: Snapshot | None = None
         self._window = 1
         self._lanes: tuple[Lane, ...] = ()
-        self._lanes_at = float("-inf")
-        self._typed_at = float("-inf")
+        self._lanes_at = self._drawn_at = float("-inf")
+        self._hurried = False
+        """A key waits for what is drawn."""
+        self._making: tuple[float, list[Lane], Iterator[Lane | None]] | None = None
+        """Lanes in the making: as of when, those that are done, those to come."""
         self._open: Row | None = None
         """The row whose details are shown."""
         self._packet: Heard | None = None
@@ -93,6 +98,26 @@ class AdvertsScreen(ConsoleScreen):
         )
         yield self.keys()
 
+    def tick(self, now: float) -> None:
+        hearing = self._hearing
+        storm = hearing is not None and hearing.senders() > MANY
+        if storm and 0 <= now - self._drawn_at < STORM_DRAWN_S:
+            return
+        self._drawn_at = now
+        super().tick(now)
+
+    def draw(self) -> None:
+        """A key's effect is seen at once, whatever the wire does; what takes a while waits for the next tick."""
+        self._drawn_at, self._hurried = float("-inf"), True
+        self.tick(self.console.now())
+        self._hurried = False
+
+    def on_resize(self, _event: events.Resize) -> None:
+        self.draw()
+
+    def on_screen_resume(self) -> None:
+        self.draw()
+
     # --- what is shown --------------------------------------------------------
 
     @property
@@ -100,7 +125,8 @@ class AdvertsScreen(ConsoleScreen):
         return self.console.fleet.source(self.cluster).hearing
 
     def look(self, now: float) -> None:
-        snapshot = self.console.snapshot(self.cluster)
+        kept = self.console.fleet.kept(self.cluster) if self._hurried else None
+        snapshot = self.console.snapshot(self.cluster) if kept is None else kept
         standing = self.console.standing(now, read_only=snapshot.picture.spec.read_only)
         self.query_one("#head", Bar).show(header(self.cluster, verdict_line(snapshot), standing, self.size.width))
         if snapshot is not self._snapshot:
@@ -148,17 +174,34 @@ class AdvertsScreen(ConsoleScreen):
         if hearing is None:
             return
         window = WINDOWS_S[self._window]
-        many = sum(len(lane.senders) + lane.left_out for lane in self._lanes) > MANY
-        age = now - self._lanes_at
-        if many and 0 <= age < (LATEST_S if now - self._typed_at < TYPING_S else STORM_S):
+        many = hearing.senders() > MANY
+        made = self._made(hearing, now, window) if many else (now, hearing.lanes(now, window, self._ours.addresses))
+        if made is None:
             return
-        self._lanes = hearing.lanes(now, window, self._ours.addresses)
-        self._lanes_at = now
-        look = look_at(hearing, self._ours, now, window_s=window, width=self._room(self.size.width))
+        self._lanes_at, self._lanes = made
+        look = look_at(hearing, self._ours, self._lanes_at, window_s=window, width=self._room(self.size.width))
         table = lane_table(self._lanes, look)
         pane.title(_title("Lanes", table.summary + (f", every {STORM_S:g} s" if many else "")))
         self._height("lanes", len(table.rows) + 1, self.size.height // 3)
         pane.show(table.rows, table.heading)
+
+    def _made(self, hearing: Hearing, now: float, window: float) -> tuple[float, tuple[Lane, ...]] | None:
+        """In a storm: (as of when, lanes) when they are due and done; None: not yet. The work is spread over ticks,
+        but for the first lanes, which one waits for."""
+        if not 0 <= now - self._lanes_at < 10 * STORM_S:
+            self._making = None
+            return now, hearing.lanes(now, window, self._ours.addresses)
+        if self._hurried or (self._making is None and now - self._lanes_at < STORM_S):
+            return None
+        if self._making is None:
+            self._making = (now, [], hearing.each_lane(now, window, self._ours.addresses))
+        at, done, coming = self._making
+        part = list(islice(coming, LANES_A_TICK))
+        done += (lane for lane in part if lane is not None)
+        if len(part) == LANES_A_TICK:
+            return None
+        self._making = None
+        return at, tuple(done)
 
     @property
     def _stream_width(self) -> int:
@@ -203,10 +246,6 @@ class AdvertsScreen(ConsoleScreen):
 
     # --- keys -----------------------------------------------------------------
 
-    def on_key(self, _event: events.Key) -> None:
-        """A key is on its way: what takes long can wait."""
-        self._typed_at = self.console.now()
-
     def on_line_pane_chosen(self, message: LinePane.Chosen) -> None:
         """Show a row in full. A packet holds the stream still: one cannot read what runs away."""
         hearing = self._hearing
@@ -219,7 +258,7 @@ class AdvertsScreen(ConsoleScreen):
             self._open_packet(message.row, hearing)
         else:
             self._open, self._packet = message.row, None
-        self.tick(self.console.now())
+        self.draw()
         if message.pane.id != "stream":
             self.query_one("#detail").focus()
 
@@ -246,7 +285,7 @@ class AdvertsScreen(ConsoleScreen):
         if self._held_by_details:
             self._stream.release()
         self._held_by_details = False
-        self.tick(self.console.now())
+        self.draw()
         self.query_one({"lane": "#lanes", "place": "#places"}.get(was, "#stream")).focus()
 
     def action_hold(self) -> None:
@@ -259,13 +298,13 @@ class AdvertsScreen(ConsoleScreen):
             self._stream.release()
         else:
             self._stream.hold(hearing)
-        self.tick(self.console.now())
+        self.draw()
 
     def action_window(self) -> None:
         """The next span of time for the lanes."""
         self._window = (self._window + 1) % len(WINDOWS_S)
         self._lanes_at = float("-inf")
-        self.tick(self.console.now())
+        self.draw()
 
     def action_filter(self) -> None:
         self.query_one(FilterLine).open()
@@ -275,7 +314,7 @@ class AdvertsScreen(ConsoleScreen):
             self._stream.choose(Match(message.text))
         if message.done:
             self.query_one("#stream").focus()
-        self.tick(self.console.now())
+        self.draw()
 
     def action_save(self) -> None:
         """Ask for a name, and write what the stream shows."""

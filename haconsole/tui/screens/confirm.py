@@ -18,7 +18,7 @@ from haconsole.tui.view.action_confirm import confirm_rows
 from haconsole.tui.view.findings import verdict_line
 from haconsole.tui.view.header import header
 from haconsole.tui.view.keys import Hint
-from haconsole.tui.view.text import Level, Line, Tone, say, sign
+from haconsole.tui.view.text import Level, Line, Row, Tone, say, sign
 from haconsole.tui.widgets.choice import Choice
 from haconsole.tui.widgets.lines import LinePane
 from haconsole.tui.widgets.toned import Bar
@@ -48,16 +48,29 @@ class ConfirmScreen(OverScreen):
         self._width = 0
 
     @property
-    def _node(self) -> str:
+    def phrase(self) -> str:
+        """What is typed to go on."""
         return self.prepared.plan.action.node
 
     @property
+    def refused(self) -> tuple[Guard, ...]:
+        return self.prepared.plan.refused
+
+    def rows(self, width: int) -> tuple[Row, ...]:
+        """What is read before."""
+        return confirm_rows(self.prepared.plan, width)
+
+    def go_on(self) -> None:
+        """The phrase was typed."""
+        self.console.begin(self.cluster, self.prepared)
+
+    @property
     def _overridable(self) -> tuple[Guard, ...]:
-        return tuple(g for g in self.prepared.plan.refused if g.overridable)
+        return tuple(g for g in self.refused if g.overridable)
 
     def hints(self) -> tuple[Hint, ...]:
         wrong = (Hint("o", "override", "screen.override"),) if self._overridable else ()
-        answer = () if self.prepared.plan.refused else (Hint("tab", "to the field", "app.focus_next"),)
+        answer = () if self.refused else (Hint("tab", "to the field", "app.focus_next"),)
         return (Hint("↓", "more", "screen.page(1)", rank=1), *wrong, *answer, Hint("esc", "cancel", "app.step_back"))
 
     def compose(self) -> ComposeResult:
@@ -67,8 +80,8 @@ class ConfirmScreen(OverScreen):
         yield pane
         with Horizontal(id="answer"):
             yield Choice("Cancel", id="cancel")
-            if not self.prepared.plan.refused:
-                entry = Input(placeholder=printable(f"type {self._node} to go on"), compact=True, id="typed")
+            if not self.refused:
+                entry = Input(placeholder=printable(f"type {self.phrase} to go on"), compact=True, id="typed")
                 entry.cursor_blink = False
                 yield entry
         yield Bar(id="said")
@@ -83,7 +96,7 @@ class ConfirmScreen(OverScreen):
         pane = self.query_one("#confirm", LinePane)
         if self.size.width != self._width:
             self._width = self.size.width
-            pane.show(confirm_rows(self.prepared.plan, self.size.width - (3 if self.has_class("-flat") else 5)))
+            pane.show(self.rows(self.size.width - (3 if self.has_class("-flat") else 5)))
         self._show_place(pane)
         self.query_one("#said", Bar).show((say(" "), *(self._said or self._how(now))))
 
@@ -92,12 +105,12 @@ class ConfirmScreen(OverScreen):
         first = int(pane.scroll_offset.y)
         last, count = min(len(pane.rows), first + max(1, pane.size.height)), len(pane.rows)
         told = f"  lines {first + 1}–{last} of {count}" + (", ↓ more" if last < count else "")
-        refused = bool(self.prepared.plan.refused)
+        refused = bool(self.refused)
         title: Line = (say("Refused" if refused else "Before anything is touched", Tone.STRONG), say(told, Tone.QUIET))
         pane.title(title)
 
     def _how(self, now: float) -> Line:
-        refused = self.prepared.plan.refused
+        refused = self.refused
         if refused:
             return (sign(Level.CRITICAL), say(f" refused by {', '.join(g.id for g in refused)}", Tone.CRITICAL))
         age = 0 if self._at is None else int(now - self._at)
@@ -135,9 +148,9 @@ class ConfirmScreen(OverScreen):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Begin, if it is the node's name."""
         event.stop()
-        if event.value.strip() == self._node:
-            self.console.begin(self.cluster, self.prepared)
+        if event.value.strip() == self.phrase:
+            self.go_on()
             return
-        told = f" that is not {self._node}: nothing was touched" if event.value.strip() else ""
+        told = f" that is not {self.phrase}: nothing was touched" if event.value.strip() else ""
         self._said = (sign(Level.WARNING), say(told, Tone.WARNING)) if told else ()
         self.tick(self.console.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from haconsole.operations.actions import Kind, Method, duration
@@ -17,24 +17,28 @@ from haconsole.tui.view.text import Level, Row, Tone, crop, say, sign, wrap
 _INDENT: Final = 2
 
 
-def confirm_rows(plan: Plan, width: int) -> tuple[Row, ...]:
-    """Everything that is known before anything is touched; what refuses comes first."""
-    return tuple(_rows(plan, width))
+def confirm_rows(plan: Plan, width: int, *, title: str | None = None, told: Sequence[Row] = ()) -> tuple[Row, ...]:
+    """Everything that is known before anything is touched; what refuses comes first.
+
+    title: instead of the action's own words. told: what a drill says of the VIPs, instead of the forecast's words.
+    """
+    return tuple(_rows(plan, width, title or plan.action.text, told))
 
 
-def _rows(plan: Plan, width: int) -> Iterator[Row]:
+def _rows(plan: Plan, width: int, title: str, told: Sequence[Row]) -> Iterator[Row]:
     action = plan.action
-    yield Row("title", crop((say(action.text, Tone.STRONG),), width), copy=action.text)
+    yield Row("title", crop((say(title, Tone.STRONG),), width), copy=title)
     if plan.refused:
         words = f"REFUSED by {len(plan.refused)} of {len(plan.guards)} guards: nothing was touched"
         yield Row("refused", crop((sign(Level.CRITICAL), say(f" {words}", Tone.CRITICAL)), width), Level.CRITICAL)
         for guard in plan.refused:
             yield from _guard(guard, width)
             yield from _text(f"way out: {way_out(guard, action.node)}", width, 6, Tone.QUIET)
+    yield from told
     yield from heading("Will be run", width)
     yield from _commands(plan, width)
     yield from heading("Will happen", width)
-    yield from _happens(plan, width)
+    yield from _happens(plan, width, vips=not told)
     yield from heading("Checked", width)
     for guard in plan.guards:
         if guard not in plan.refused:
@@ -69,13 +73,12 @@ def _shown(line: CommandLine) -> str:
     return f"{line.node}$ {shlex.join(line.argv)}{stdin}"
 
 
-def _happens(plan: Plan, width: int) -> Iterator[Row]:
+def _happens(plan: Plan, width: int, *, vips: bool) -> Iterator[Row]:
     action = plan.action
-    for vip in plan.predicted.vips:
-        level, text = fate(vip)
-        yield from fact(str(vip.address), text, width, level=level)
-    if not plan.predicted.vips:
-        yield from fact("VIPs", "not known", width, level=Level.UNKNOWN)
+    if vips:
+        yield from _fates(plan, width)
+    else:
+        yield from fact("VIPs", "as predicted above", width)
     if plan.connections is not None and action.kind.disturbs:
         yield from fact("connections", f"{plan.connections} that are open now break", width)
     for load in plan.predicted.loads:
@@ -92,6 +95,14 @@ def _happens(plan: Plan, width: int) -> Iterator[Row]:
     if action.own_path:
         told = "it cuts this console's own way to the node: abort must wait until the node has put it back"
         yield from fact("own path", told, width, level=Level.WARNING)
+
+
+def _fates(plan: Plan, width: int) -> Iterator[Row]:
+    for vip in plan.predicted.vips:
+        level, text = fate(vip)
+        yield from fact(str(vip.address), text, width, level=level)
+    if not plan.predicted.vips:
+        yield from fact("VIPs", "not known", width, level=Level.UNKNOWN)
 
 
 def _guard(guard: Guard, width: int) -> Iterator[Row]:

@@ -26,7 +26,7 @@ class Field:
 
 def fields(offer: Offer, spec: ClusterSpec, refused: Sequence[Guard] = ()) -> tuple[Field, ...]:
     """What may be said of an action; what the guards that refused it ask for comes first."""
-    found: list[Field] = [f for guard in refused for f in _way_out(guard, offer.node)]
+    found: list[Field] = [f for guard in refused for f in way_out(guard, offer.node)]
     if offer.word is not None:
         found.append(Field(key="interface", label="interface", hint="lan, public, or a name", value=offer.word))
     found.append(Field(key="reason", label="reason", hint="why: for the drain note and the audit log"))
@@ -49,7 +49,8 @@ def _default(offer: Offer) -> str:
     return f"90s, 2m, 1h; empty: {duration(limit.seconds)}" if limit is not None else ""
 
 
-def _way_out(guard: Guard, node: str) -> list[Field]:
+def way_out(guard: Guard, node: str) -> list[Field]:
+    """What a guard that refused wants to hear."""
     reason = Field(key=f"override:{guard.id}", label=f"override {guard.id}", hint=f"why go on against it: {guard.text}")
     match guard.override:
         case Override.NEVER:

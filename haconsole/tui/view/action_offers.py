@@ -70,6 +70,8 @@ def offers(picture: ClusterPicture, name: str, *, busy: str | None = None) -> tu
     node = picture.node(name)
     found: list[Offer] = []
     for kind in Kind:
+        if kind is Kind.REVERT_ONLY:
+            continue
         if kind in {Kind.LINK_DOWN, Kind.LINK_UP}:
             named = (("lan", node.spec.lan_interface), ("public", node.spec.public_interface))
             bare = [Offer(kind=kind, node=name, word=w, interface=i) for w, i in named if i is not None]

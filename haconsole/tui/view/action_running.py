@@ -45,7 +45,7 @@ _DIGITS: Final[Mapping[str, tuple[str, str, str]]] = {
 _NAMES: Final = {
     Do.LOCK: ("lock",), Do.GUARDS: ("guards",), Do.WAIT_IDLE: ("wait-idle",), Do.SAVE: ("save",), Do.ARM: ("arm",),
     Do.SEE_ARMED: ("see-armed",), Do.CHANGE: ("change",), Do.VERIFY: ("verify",), Do.HOLD: ("hold",),
-    Do.PUT_BACK: ("put-back",), Do.VERIFY_BACK: ("put-back", "restored"), Do.DISARM: ("disarm",),
+    Do.PUT_BACK: ("put-back",), Do.VERIFY_BACK: ("put-back", "restored", "routes"), Do.DISARM: ("disarm",),
     Do.UNLOCK: ("unlock",),
 }  # fmt: skip
 """A planned step -> the names under which it is told when it is carried out."""

@@ -20,6 +20,7 @@ from haconsole.tui.view.adverts_words import Takeovers, remark, takeover_of, tak
 from haconsole.tui.view.text import KeyedRows, Level, Line, Row, Span, Tone, blank, crop, middle, pad, say, width_of
 from haconsole.tui.view.times import Times
 
+_TAKEOVER: Final = "takeover"
 WORDS_KEPT: Final = 10_000
 """Packets whose words for the filter are remembered: a master repeats itself, and one types letter by letter."""
 
@@ -51,16 +52,24 @@ class Match:
     def __init__(self, text: str = "") -> None:
         self.text = text.strip()
         self._wanted = [w for w in self.text.casefold().split() if w != "-"]
+        self._of_takeovers = any(w.removeprefix("-") in _TAKEOVER for w in self._wanted)
 
     @property
     def all(self) -> bool:
         """Nothing is left out."""
         return not self._wanted
 
+    def narrows(self, other: Match) -> bool:
+        """What passes this passes the other too, as when one types on."""
+        *first, last = other._wanted or [""]
+        whole = last.startswith("-") or "=" in last
+        mine = self._wanted[len(first) :]
+        return self._wanted[: len(first)] == first and bool(mine) and not whole and mine[0].startswith(last)
+
     def passes(self, heard: Heard, known: Words, takeovers: Takeovers, ours: Ours) -> bool:
         said = f" {known.of(heard.packet, ours)} {_places(heard.place, ours)} "
-        if takeover_of(heard, takeovers) is not None:
-            said += "takeover "
+        if self._of_takeovers and takeover_of(heard, takeovers) is not None:
+            said += f"{_TAKEOVER} "
         return all(_there(w[1:], said) is False if w.startswith("-") else _there(w, said) for w in self._wanted)
 
 
@@ -102,6 +111,8 @@ class Stream:
         self._tested = 0
         self._numbers: list[int] = []
         self._passing: list[Heard] = []
+        self._narrowed = False
+        """What passes is among what passed: that is to be tested once more, all else not."""
 
     @property
     def held(self) -> bool:
@@ -121,9 +132,11 @@ class Stream:
         self._still = None
 
     def choose(self, match: Match) -> None:
-        """Another filter, over all that is kept."""
-        self._match = match
-        self._tested, self._numbers, self._passing = 0, [], []
+        """Another filter, over all that is kept; the same one: who is who is known better."""
+        before, self._match = self._match, match
+        self._narrowed = match is not before and not before.all and match.narrows(before)
+        if not self._narrowed:
+            self._tested, self._numbers, self._passing = 0, [], []
 
     def kept(self, hearing: Hearing) -> Sequence[Heard]:
         """All packets that could be shown, were there no filter."""
@@ -145,6 +158,11 @@ class Stream:
 
     def _test(self, first: int, packets: Sequence[Heard], takeovers: Takeovers, ours: Ours) -> None:
         """Try those that are new; forget those that are gone."""
+        if self._narrowed:
+            kept = zip(self._numbers, self._passing, strict=True)
+            again = [(n, h) for n, h in kept if self._match.passes(h, self._words, takeovers, ours)]
+            self._numbers, self._passing = [n for n, _ in again], [h for _, h in again]
+            self._narrowed = False
         start = max(self._tested, first)
         for number, heard in enumerate(packets[start - first :], start):
             if self._match.passes(heard, self._words, takeovers, ours):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, overload
 
@@ -42,11 +42,19 @@ class Filter:
 
 
 class EventRows(KeyedRows):
-    """Rows of a log, oldest first; each is built when it is asked for."""
+    """Rows of a log, oldest first; each is built when it is asked for. marked: keys of lines that get a sign."""
 
-    def __init__(self, log: Sequence[Occurrence], now: float, names: Mapping[str, str], width: int, zone: Times):
+    def __init__(  # noqa: PLR0917 - what is shown, of whom, and where
+        self,
+        log: Sequence[Occurrence],
+        now: float,
+        names: Mapping[str, str],
+        width: int,
+        zone: Times,
+        marked: Collection[str] | None = None,
+    ) -> None:
         self.log = log
-        self._now, self._names, self._zone = now, names, zone
+        self._now, self._names, self._zone, self._marked = now, names, zone, marked
         self._wide = width >= WIDE_FROM
         limit = 16 if self._wide else 8
         self._origin = min(limit, max([6, *(len(n) for n in names.values())]))
@@ -69,11 +77,13 @@ class EventRows(KeyedRows):
     def _row(self, said: Occurrence) -> Row:
         origin = middle(self._names.get(said.origin, said.origin), self._origin)
         line: list[Span] = [say(self._zone.stamp(said.at, self._now), Tone.QUIET), blank(1)]
+        if self._marked:
+            line = [say("▸", Tone.WARNING) if key_of(said) in self._marked else blank(1), *line]
         if self._wide:
             line += [*pad((say(times.error(said.error_s), Tone.QUIET),), 8)]
         line += [*pad((say(origin),), self._origin), blank(2 if self._wide else 1)]
         line += [*pad((say(said.source, Tone.QUIET),), 11 if self._wide else 10), blank(1)]
-        line += _highlighted(said)
+        line += highlighted(said)
         return Row(key_of(said), tuple(line), copy=copy_of(said, self._zone), target=target_of(said))
 
 
@@ -92,8 +102,8 @@ def copy_of(said: Occurrence, zone: Times) -> str:
     return f"{zone.full(said.at)} {times.error(said.error_s)} {said.origin} {said.source}: {said.text}"
 
 
-def _highlighted(said: Occurrence) -> Line:
-    """Words that tell of states stand out; what happened before we looked stays quiet."""
+def highlighted(said: Occurrence) -> Line:
+    """The line's text. Words that tell of states stand out; what happened before we looked stays quiet."""
     base = Tone.QUIET if said.backlog else Tone.PLAIN
     text = say(said.text).text
     spans: list[Span] = []

@@ -152,13 +152,14 @@ def _details(finding: Finding, snapshot: Snapshot, width: int, zone: Times) -> I
     if not finding.evidence:
         yield from fact("", "none was recorded", width, tone=Tone.UNKNOWN)
     for evidence in finding.evidence:
-        yield from _evidence(evidence, snapshot.picture, width, zone)
+        yield from evidence_rows(evidence, snapshot.picture, width, zone)
     yield from heading("What to do", width)
     yield from fact("", finding.remedy or "no remedy is known", width)
-    yield from _relatives(finding, snapshot, width)
+    yield from relatives(finding, snapshot, width)
 
 
-def _evidence(evidence: Evidence, picture: ClusterPicture, width: int, zone: Times) -> Iterator[Row]:
+def evidence_rows(evidence: Evidence, picture: ClusterPicture, width: int, zone: Times) -> Iterator[Row]:
+    """One observation with its source and its age."""
     age, at = "age not known", evidence.at
     if at is not None:
         read = "read at " if _only_read({at}, picture) else ""
@@ -169,7 +170,8 @@ def _evidence(evidence: Evidence, picture: ClusterPicture, width: int, zone: Tim
     yield from fact("", evidence.text, width, indent=4, copy=evidence.text)
 
 
-def _relatives(finding: Finding, snapshot: Snapshot, width: int) -> Iterator[Row]:
+def relatives(finding: Finding, snapshot: Snapshot, width: int) -> Iterator[Row]:
+    """The finding that it follows from, and those that follow from it."""
     cause = next((f for f in snapshot.findings if f.key == finding.follows_from), None)
     if cause is not None:
         yield from heading("Follows from", width)

@@ -82,6 +82,16 @@ def blackholed(lab: Lab, node: Node, interface: str = "eth0") -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def multicast_lost(lab: Lab, node: Node, interface: str = "eth0") -> Iterator[None]:
+    """The switch gives the node no multicast, as with IGMP snooping gone wrong; what the node sends arrives."""
+    lab.network.flood(node.plan.short, interface, multicast=False)
+    try:
+        yield
+    finally:
+        lab.network.flood(node.plan.short, interface, multicast=True)
+
+
+@contextlib.contextmanager
 def default_route_lost(node: Node) -> Iterator[None]:
     """The node has no way to the origin's side any more than its own network."""
     node.exec("ip", "route", "del", "default")

@@ -93,6 +93,11 @@ class Network:
         where = f"master {_bridge(short, interface)}" if joined else "nomaster"
         self.ip(self.namespace("sw"), f"link set {self.port(short, interface)} {where}")
 
+    def flood(self, short: str, interface: str, *, multicast: bool) -> None:
+        """Whether the switch sends multicast, but for broadcast, out of this port."""
+        state = "on" if multicast else "off"
+        self.ip(self.namespace("sw"), f"link set {self.port(short, interface)} type bridge_slave mcast_flood {state}")
+
     def unplugged(self) -> list[tuple[str, str]]:
         """The cables that are unplugged at the switch or join no bridge, as (namespace, interface)."""
         lines = command(["ip", "-n", self.namespace("sw"), "-o", "link", "show"]).stdout.splitlines()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from haconsole.catalogue import capture, change, operation, read, sudo_text
+from haconsole.catalogue import capture, change, operation, read, squid_conf, sudo_text, support
 from haconsole.catalogue.command import Root
 from haconsole.catalogue.sudoers import Grant, grants
 from haconsole.model.spec import ClusterSpec, NodeSpec, SshSpec
@@ -96,7 +96,14 @@ def test_every_entry_that_wants_root_is_granted_but_what_the_document_leaves_out
     entries = {
         *(
             s.id
-            for m in (read.COMMANDS, capture.COMMANDS, operation.COMMANDS, change.COMMANDS)
+            for m in (
+                read.COMMANDS,
+                squid_conf.COMMANDS,
+                support.COMMANDS,
+                capture.COMMANDS,
+                operation.COMMANDS,
+                change.COMMANDS,
+            )
             for s in m.values()
             if s.root is not Root.NO
         ),
@@ -111,7 +118,13 @@ def test_no_process_id_is_in_a_line() -> None:
 
 def test_a_read_only_cluster_is_granted_nothing_that_changes() -> None:
     looking = grants(dataclasses.replace(CLUSTER, read_only=True), NODE, "ops")
-    assert {g.entry for g in looking} <= {*read.COMMANDS, *read.STREAMS, *capture.STREAMS}
+    assert {g.entry for g in looking} <= {
+        *read.COMMANDS,
+        *squid_conf.COMMANDS,
+        *support.COMMANDS,
+        *read.STREAMS,
+        *capture.STREAMS,
+    }
 
 
 def test_interfaces_are_the_node_s_and_those_asked_for() -> None:

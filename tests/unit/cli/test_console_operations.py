@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from haconsole.cli.console import _operations
+from haconsole.cli.console import _drills, _operates, _operations
 from haconsole.cli.console_operations import ConsoleOperations
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.operations.actions import Kind
@@ -86,5 +86,7 @@ def test_a_cluster_that_is_read_only_has_no_operations_at_all():
         return SimpleNamespace(spec=SimpleNamespace(name=name, read_only=read_only))
 
     parts = SimpleNamespace(connector=None, clock=None)
-    assert _operations([monitor("a", read_only=True)], parts) == {}
-    assert list(_operations([monitor("a", read_only=True), monitor("b", read_only=False)], parts)) == ["b"]
+    assert _operates([monitor("a", read_only=True)], parts) == _operations({}, parts) == {}
+    both = [monitor("a", read_only=True), monitor("b", read_only=False)]
+    operates = _operates(both, parts)
+    assert list(_operations(operates, parts)) == list(_drills(None, both, operates, parts)) == ["b"]

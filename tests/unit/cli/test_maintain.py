@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from haconsole.cli.main import run
+from haconsole.cli.maintain import _words
 from haconsole.io.maintenance_file import FlowFile, default_folder
 from haconsole.operations.maintenance import Flow, Stage
 from tests.support.wait import wait
@@ -54,6 +55,13 @@ def test_given_up_it_is_forgotten_and_what_may_stay_drained_is_said(
     assert f"haconsole node undrain {ONE}" in capsys.readouterr().out
     assert file.load() is None
     assert maintain("--give-up") == 2, "there is none any more"
+
+
+def test_an_override_has_its_reason_and_goes_to_the_guards(file: FlowFile, capsys: pytest.CaptureFixture[str]) -> None:
+    assert maintain("--override", "not-flapping") == 2
+    assert "--override not-flapping=REASON: the reason is missing" in capsys.readouterr().err
+    options = {"outside_window": None, "overrides": ("not-flapping=we did that", "state-fresh=a=b")}
+    assert _words(FLOW, options).overrides == {"not-flapping": "we did that", "state-fresh": "a=b"}
 
 
 def test_a_second_one_is_not_begun_and_none_is_not_resumed(file: FlowFile, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,14 @@ from haconsole.cluster.forecast_times import Span, slack
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.events import Phase
 from haconsole.model.problems import ProblemKind
-from haconsole.model.readings import KeepalivedVersion, SquidCounters, TrackedFile, TrackedScript, VersionsReading
+from haconsole.model.readings import (
+    KeepalivedVersion,
+    SquidCounters,
+    SquidShutdown,
+    TrackedFile,
+    TrackedScript,
+    VersionsReading,
+)
 from tests.unit.cluster.builders import (
     BACKUP,
     CONF,
@@ -148,6 +155,19 @@ def test_2_1_5_ignores_the_failing_script_of_an_owner_and_its_clients_are_lost()
     states = {(i.node, i.name): i.state for i in found.instances}
     assert states[ONE, "proxy_ip1"] is MASTER
     assert states[ONE, "proxy_ip2"] is FAULT
+
+
+def test_an_owner_whose_script_keepalived_dropped_is_named_as_the_reason() -> None:
+    play = version(healthy(), 2, 1, 5).read(
+        ONE, daemon(instance("proxy_ip1", MASTER, 255, tracked_scripts=()), instance("proxy_ip2", BACKUP, 100))
+    )
+    vip = told(play, f"{ONE}:squid").vip(V1)
+    assert (vip.after, vip.lost) == (ONE, True)
+    assert vip.not_served_because[0] == (
+        f"proxy_ip1 on {ONE} does not watch chk_squid_service, which keepalived 2.1 ignores with priority 255"
+    )
+    moved = told(play, f"{ONE}:eth1").vip(V1)
+    assert moved.after == TWO and moved.not_served_because == ()
 
 
 def test_2_1_5_follows_the_link_and_254_follows_the_script() -> None:
@@ -284,6 +304,19 @@ def test_without_squids_shutdown_lifetime_the_upper_end_is_not_known() -> None:
     found = forecast(picture, [change(f"{ONE}:squid", picture)]).vip(V1)
     assert found.after == TWO
     assert found.outage is not None and found.outage.high is None
+
+
+def test_squids_own_file_closes_the_range_and_what_is_supposed_goes_before_it() -> None:
+    read = SquidShutdown(lifetime_s=5.0, text="/etc/squid/squid.conf: shutdown_lifetime 5 seconds")
+    picture = healthy().read(ONE, replace(squid(), shutdown=read)).picture()
+    stopped = [change(f"{ONE}:squid", picture)]
+    found = forecast(picture, stopped).vip(V1)
+    assert found.outage == forecast(picture, stopped, Assumed(shutdown_lifetime_s=5.0)).vip(V1).outage
+    assert "shutdown_lifetime 5 s: /etc/squid/squid.conf" in " ".join(found.why)
+    assert forecast(picture, stopped, LAB).vip(V1).outage != found.outage
+    other = forecast(picture, [change(f"{TWO}:squid", picture)])
+    assert "is not known: squid.conf was not read" in " ".join(other.vip(V2).why)
+    assert other.vip(V2).outage is not None and other.vip(V2).outage.high is None
 
 
 def test_a_weighted_script_lowers_and_its_clients_wait_all_the_while() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from haconsole.model.events import Subject
 from haconsole.model.findings import Severity
-from haconsole.model.problems import ProblemKind
+from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.readings import ConfigTest, UnitReading
 from tests.unit.cluster.builders import ONE, TWO, V1, Play, healthy, moved_to_two, pair_daemon, problem, unit, units
 
@@ -173,6 +175,13 @@ def test_masters_that_flap_with_a_check_follow_from_it() -> None:
     assert play.one("instance-flapping").follows_from == cause.key
 
 
+def test_a_check_that_fails_again_and_again_without_coming_back_does_not_flap() -> None:
+    play = healthy()
+    for _ in range(5):
+        play.wait(3.0).log(ONE, "VRRP_Script(chk_squid_service) failed (exited with status 1)")
+    assert "check-flapping" not in play.ids()
+
+
 def test_a_link_that_went_down_at_another_time_explains_nothing() -> None:
     play = link_flaps(healthy(), times=2).wait(700.0).beat()
     for _ in range(4):
@@ -229,3 +238,31 @@ def test_the_words_of_1_3_5_count_too() -> None:
 def test_a_single_failover_is_no_flapping() -> None:
     assert "instance-flapping" not in moved_to_two(healthy()).ids()
     assert V1 in healthy().state.vips
+
+
+# --- keepalived-hung -------------------------------------------------------------------------------
+
+NO_DUMP = Problem(
+    kind=ProblemKind.COMMAND_FAILED, summary=f"{ONE}: keepalived's dump failed", detail="no new dump within 3 s"
+)
+
+
+def test_a_daemon_that_answered_and_answers_no_more_hangs_and_explains_the_split() -> None:
+    play = healthy().added(TWO, f"{V1}/24").later(4.0).failed(ONE, Subject.DAEMON, NO_DUMP)
+    found = play.one("keepalived-hung")
+    assert (found.severity, found.node) == (Severity.WARNING, ONE)
+    assert found.summary == "proxy-serv01: keepalived runs and does not answer for 0 s"
+    assert [e.text for e in found.evidence][1:] == ["no new dump within 3 s", "its last dump"]
+    assert play.one("vip-held-by-several").follows_from == found.key
+    assert "reading-failed" not in play.ids()
+
+
+def test_a_daemon_that_never_answered_or_fails_otherwise_is_not_called_hung() -> None:
+    fresh = healthy().later(30.0).wait(5.0)
+    fresh.read(ONE, units(unit("keepalived", since=fresh.now), at=fresh.now)).beat().wait(3.0)
+    fresh.failed(ONE, Subject.DAEMON, NO_DUMP)
+    assert "keepalived-hung" not in fresh.ids()
+    play = healthy().failed(ONE, Subject.DAEMON, replace(NO_DUMP, detail="no such unit"))
+    assert "keepalived-hung" not in play.ids()
+    stopped = healthy().read(ONE, units(unit("keepalived", active=False))).failed(ONE, Subject.DAEMON, NO_DUMP)
+    assert "keepalived-hung" not in stopped.ids()

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from haconsole.cluster import rules
+from haconsole.cluster.audit.ids import IDS
 from haconsole.cluster.rules.causes import RANK
 from haconsole.cluster.rules.order import in_order
 from haconsole.model.events import Phase
@@ -92,3 +93,39 @@ def test_every_id_is_documented_and_every_documented_id_exists() -> None:
 
 def test_ids_in_the_table_of_causes_exist() -> None:
     assert set(RANK) <= used_ids()
+
+
+WORD = re.compile(r'"([a-z][a-z0-9-]+)"')
+QUIET = re.compile(r"not in|\) is |assert not|not \{|not \(|isdisjoint")
+NOTHING = re.compile(r"assert (?:wire_ids|judged)\([^\n]*\) == (?:\[\]|\{\})")
+
+
+def asserted() -> tuple[set[str], set[str]]:
+    """(ids that a test of the rules sees fire, ids that one sees quiet).
+
+    A file whose tests find nothing at all, for news that its rules look at, sees its own ids quiet.
+    """
+    fires: set[str] = set()
+    quiet: set[str] = set()
+    for path in sorted(Path(__file__).parent.glob("test_*.py")):
+        text = path.read_text("utf-8")
+        lines = text.splitlines()
+        silent = {id_ for line in lines if QUIET.search(line) for id_ in WORD.findall(line)}
+        told = {id_ for line in lines if not QUIET.search(line) or ") is " in line for id_ in WORD.findall(line)}
+        fires |= told
+        quiet |= silent | (told if NOTHING.search(text) else set())
+    return fires, quiet
+
+
+def test_every_id_has_a_test_that_sees_it_fire_and_one_that_sees_it_quiet() -> None:
+    fires, quiet = asserted()
+    assert used_ids() - fires == set(), "nobody sees them fire"
+    assert used_ids() - quiet == set(), "nobody sees them quiet"
+
+
+def test_what_the_table_of_troubles_names_exists() -> None:
+    table = (DOCS.parent / "triage.md").read_text("utf-8")
+    rows = [line.split("|")[3] for line in table.splitlines() if line.startswith(("| R", "| - "))]
+    named = {id_ for cell in rows for id_ in re.findall(r"`([a-z0-9-]+)`", cell) if not id_.startswith("-")}
+    assert len(rows) > 40
+    assert named <= used_ids() | set(IDS)

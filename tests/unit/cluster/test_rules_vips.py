@@ -143,6 +143,11 @@ def test_on_no_readable_node_and_served_is_presumed() -> None:
     assert found.follows_from == f"node-unreachable/{ONE}//"
 
 
+def test_a_vip_that_another_node_is_seen_to_hold_is_known() -> None:
+    play = healthy().moved(VIP1, ONE, TWO).wait(3.0).phase(ONE, Phase.WAITING, LOST).beat(TWO).served()
+    assert "vip-holders-unknown" not in play.ids()
+
+
 def test_on_no_readable_node_and_not_tried_is_unknown() -> None:
     play = healthy().wait(9.0).beat(TWO).phase(ONE, Phase.WAITING, LOST).served(V2)
     assert play.one("vip-holders-unknown").unknown

@@ -66,7 +66,7 @@ def test_other_types_of_authentication() -> None:
 
 
 def test_the_same_type_is_no_mismatch() -> None:
-    assert wire_ids(also(heard(auth_type=1), auth_type=1).tell(20)) == ["wire-two-masters"]
+    assert wire_ids(also(heard(auth_type=1), auth_type=1).tell(20)) == ["wire-unheard", "wire-two-masters"]
 
 
 def test_other_addresses() -> None:
@@ -99,8 +99,12 @@ def test_unicast_on_both_sides_is_well() -> None:
 
 
 def test_equal_priorities() -> None:
-    found = heard(second(priority=255)).tell(20).one("wire-equal-priorities")
-    assert "255" in found.summary and TWO in found.summary
+    made = pair_daemon(ONE).instances
+    both = second(priority=200).read(
+        ONE, DaemonReading(kind="DATA", instances=(replace(made[0], priority=200), made[1]))
+    )
+    found = heard(both, priority=200).tell(20).one("wire-equal-priorities")
+    assert "200" in found.summary and TWO in found.summary
 
 
 def test_a_priority_that_is_equal_only_by_a_drain_is_well() -> None:
@@ -110,6 +114,12 @@ def test_a_priority_that_is_equal_only_by_a_drain_is_well() -> None:
 def test_two_owners() -> None:
     found = heard().steady(advert(B, 1, 255), 5.4, 20).tell(20).one("wire-two-owners")
     assert ONE in found.summary and TWO in found.summary
+
+
+def test_an_owner_that_stands_by_is_told_by_its_daemon() -> None:
+    found = heard(second(priority=255)).tell(20).one("wire-two-owners")
+    assert found.summary.startswith(f"{ONE} (192.168.2.251) and {TWO} have priority 255 for VRID 1")
+    assert [e.source for e in found.evidence] == [f"wire at {ONE}", f"keepalived on {TWO}"]
 
 
 def test_each_the_owner_of_its_own_is_well() -> None:

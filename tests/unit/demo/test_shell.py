@@ -10,6 +10,7 @@ import pytest
 
 from haconsole.catalogue import read, script
 from haconsole.catalogue.command import Names, Verb
+from haconsole.catalogue.squid_conf import FILE, SQUID_CONF
 from haconsole.demo.cluster_sim import ClusterSim
 from haconsole.demo.node import SimNode
 from haconsole.demo.node_shell import JournalQuery, NodeShell, Reply, framed, unguarded
@@ -20,6 +21,7 @@ from haconsole.model.readings import (
     AddressAdded,
     AddressRemoved,
     ConfigTest,
+    HostReading,
     IdentityReading,
     LinkChanged,
     LogFactKind,
@@ -28,7 +30,7 @@ from haconsole.model.readings import (
     VersionsReading,
     VrrpState,
 )
-from haconsole.parse import iproute, journal, sockets, squid
+from haconsole.parse import iproute, journal, sockets, squid, squid_conf
 from haconsole.runtime import interpret
 
 ZERO = 1_795_000_000.0
@@ -58,6 +60,11 @@ def answer(asked: NodeShell, rights: Rights = Rights.SUDO, names: Names | None =
     assert lines is not None
     data = b"".join(framed(line, asked.line(line), MARKER) for line in lines)
     return script.outputs(MARKER, data, specs)
+
+
+def test_squids_file_says_how_long_it_takes_to_stop() -> None:
+    told = squid_conf.parse_shutdown(shell().run(SQUID_CONF.argv).stdout, FILE)
+    assert (told.lifetime_s, told.text) == (1.0, f"{FILE}: shutdown_lifetime 1 seconds")
 
 
 NOT_HERE = {"keepalived.include", "log.file-tail"}
@@ -263,3 +270,18 @@ def test_of_long_complaints_the_end_is_kept_as_on_a_real_node() -> None:
     found = script.outputs(MARKER, data, [spec])[spec.id]
     assert (found.status, len(found.stderr.encode()) > 1900, found.stderr[-7:]) == (1, True, "the end")
     assert len(data.rpartition(b"the end")[0].rpartition(b"\n")[2]) == script.STDERR_LIMIT - len("the end")
+
+
+def test_a_node_tells_its_default_route_while_its_public_link_is_up() -> None:
+    one = node()
+    context = interpret.Context(node=ONE)
+
+    def routes() -> tuple[str, ...] | None:
+        told = interpret.host(context, ZERO, answer(NodeShell(one)))
+        assert isinstance(told, NodeRead) and isinstance(told.reading, HostReading)
+        assert told.reading.file_systems and told.reading.connections_limit
+        return told.reading.default_routes
+
+    assert routes() == ("via 203.0.113.1 dev eth1",)
+    one.befall(Happening(at_s=0, node=ONE, what=What.LINK_DOWN, arg="eth1"))
+    assert routes() == ()

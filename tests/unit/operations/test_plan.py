@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from haconsole.catalogue import change
 from haconsole.cluster.forecast import Assumed
 from haconsole.model.operation import NodeOperation, Slot
-from haconsole.model.readings import TrackedScript
+from haconsole.model.readings import SquidShutdown, TrackedScript
 from haconsole.operations.actions import Action, Drain, Kind, Method
 from haconsole.operations.guards_context import Asked
 from haconsole.operations.plan import Do, Plan, described, plan
-from tests.unit.cluster.builders import ONE, T0, TWO, V1, Play, healthy, pair_daemon
+from tests.unit.cluster.builders import ONE, T0, TWO, V1, Play, healthy, pair_daemon, squid
 from tests.unit.operations.cases import action, asked, best_drain, lossless
 
 BEFORE = [Do.LOCK, Do.GUARDS, Do.SAVE, Do.ARM, Do.SEE_ARMED, Do.CHANGE, Do.VERIFY]
@@ -27,7 +29,7 @@ def order(found: Plan) -> list[Do]:
     return [s.do for s in found.steps]
 
 
-@pytest.mark.parametrize("kind", [k for k in Kind if k.disturbs])
+@pytest.mark.parametrize("kind", [k for k in Kind if k.disturbs and k is not Kind.REVERT_ONLY])
 def test_nothing_is_changed_before_the_revert_is_armed_and_seen_armed(kind: Kind) -> None:
     found = order(made(kind))
     assert found[: len(BEFORE)] == BEFORE
@@ -138,7 +140,15 @@ def test_the_question_says_what_runs_what_happens_what_was_and_was_not_checked()
 
 
 def test_a_known_shutdown_lifetime_is_no_gap() -> None:
-    assert "shutdown_lifetime" not in made(Kind.SQUID_STOP, assumed=Assumed(shutdown_lifetime_s=1.0)).question
+    assert "which the outage depends" in made(Kind.SQUID_STOP).question
+    assert "which the outage depends" not in made(Kind.SQUID_STOP, assumed=Assumed(shutdown_lifetime_s=1.0)).question
+
+
+def test_a_revert_that_comes_before_squid_has_ended_is_said() -> None:
+    words = "the node may put it back before a VIP has moved: that takes up to 131 s"
+    long = SquidShutdown(lifetime_s=125.0, text="/etc/squid/squid.conf: shutdown_lifetime 125 seconds")
+    assert words in made(Kind.SQUID_STOP, healthy().read(ONE, replace(squid(), shutdown=long))).question
+    assert "before a VIP has moved" not in made(Kind.SQUID_STOP).question
 
 
 def test_a_refused_plan_asks_for_nothing() -> None:

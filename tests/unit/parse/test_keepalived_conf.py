@@ -229,7 +229,8 @@ def test_line_numbers_count_every_line() -> None:
         ("vrrp_instance a {\n virtual_ipaddress {\n 10.0.0.1/24 10.0.0.2/24\n}\n}\n", "one address a line"),
         ("vrrp_instance a {\n unicast_peer {\n 10.0.0.1 10.0.0.2\n}\n}\n", "one address a line"),
         ("vrrp_instance a {\n track_interface {\n eth0 eth1\n}\n}\n", "one name a line"),
-        ("~SEQ(N, 1, 3) aa ${N}\n", "does not expand ~SEQ"),
+        ("~SEQ(N, a, 3) aa ${N}\n", "what ~SEQ makes here is not known"),
+        ("~SEQ(K, 3, 1, 2) kk${K}\n", "what ~SEQ makes here is not known"),  # tried: refused
     ],
 )
 def test_what_makes_no_sense_is_a_complaint_and_no_error(text: str, part: str) -> None:
@@ -251,10 +252,32 @@ def test_no_complaint_where_all_is_well(text: str) -> None:
     assert said(text) == []
 
 
-def test_sequences_stay_as_words() -> None:
-    assert words("virtual_ipaddress {\n ~LST({A, B}, {1,2},{3,4}) 10.0.${A}.${B}\n}\n") == [
-        ("virtual_ipaddress", [("~LST({A,", "B},", "{1,2},{3,4})", "10.0.${A}.${B}")])
-    ]
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("~SEQ(N, 1, 3) aa${N}", ["aa1", "aa2", "aa3"]),
+        ("~SEQ(B, 2) bb${B}", ["bb1", "bb2"]),
+        ("~SEQ(C, -2) cc${C}", ["cc-1", "cc-2"]),
+        ("~SEQ(D, 10, -4, 1) dd$D", ["dd10", "dd6", "dd2"]),
+        ("~SEQx(E, 8, 12) ee${E}", ["ee8", "ee9", "eea", "eeb", "eec"]),
+        ("~SEQ(F, 1, 2) ~SEQ(G, 1, 2) ff${F}_${G}", ["ff1_1", "ff1_2", "ff2_1", "ff2_2"]),
+        ("~SEQ(H,0x9,0xb) hh${H}", ["hh9", "hh10", "hh11"]),
+        ("~SEQ (U, 1,2) vv${U}", ["vv1", "vv2"]),
+        ("~SEQ(N, 1, 3) aa${N}\nzz${N}", ["aa1", "aa2", "aa3", "zz3"]),
+        ("$A= \\\n mm${L} \\\n nn\n~SEQ(L, 1, 2) $A", ["mm1", "nn", "mm2", "nn"]),
+        ("~LST(M, 4, 7) ll${M}", ["ll4", "ll7"]),
+        ("~LST({R, S}, {1,2},{3,4}) rr${R}_${S}", ["rr1_2", "rr3_4"]),
+    ],
+)
+def test_sequences_and_lists_stand_for_many_lines(line: str, expected: list[str]) -> None:
+    """Each tried: 2.2.7's `-t` names exactly these words as unknown."""
+    assert [s.keyword for s in conf(line + "\n").statements] == expected
+    assert said(line + "\n") == []
+
+
+def test_a_sequence_that_makes_too_much_ends_in_the_readers_bounds() -> None:
+    with pytest.raises(ParseError):
+        conf("~SEQ(A, 1, 60000) ~SEQ(B, 1, 60000) x${A}${B}\n")
 
 
 # --- definitions and conditions ------------------------------------------------------------

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from haconsole.model.operation import DisarmOutcome, LockOutcome, Slot, StepOutcome
+from haconsole.operations import read_back
 from haconsole.parse import operation as parse
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean
@@ -54,6 +55,20 @@ LoadState=not-found
 ActiveState=inactive
 SubState=dead
 """
+
+
+def test_what_an_interface_has_is_told_in_the_form_of_what_was_saved_and_whole_or_not_at_all() -> None:
+    routes = "route4 boot default via 203.0.113.80 \nroute6 static 2001:db8:9::/48 via fe80::80 metric 50 pref medium\n"
+    told = f"{routes}addr6 2001:db8::11/64\n"
+    saved = parse.parse_saved(f"saved\n{STATE}unit squid active\n{told}interface eth1\n").saved
+    there = parse.parse_read_back(f"there\n{told}interface eth1\n")
+    assert saved is not None and (saved.routes, saved.addresses6) == (there.routes, there.addresses6)
+    assert read_back.missing(saved, there) == read_back.new(saved, there) == ()
+    twice = dataclasses.replace(saved, routes=(*saved.routes, saved.routes[0]))
+    assert read_back.missing(twice, there) == ("IPv4 route default via 203.0.113.80 proto boot",)
+    for text in (f"there\n{told}", "there\nwhy no such interface\n", f"saved\n{told}interface eth1\n"):
+        with pytest.raises(ParseError):
+            parse.parse_read_back(text)
 
 
 def test_a_lock_says_whose_it_is_and_how_long_it_still_holds() -> None:
@@ -160,7 +175,19 @@ def test_spans(text: str, seconds: float | None) -> None:
 
 LINES = st.lists(
     st.sampled_from(
-        [*STATE.splitlines(), *LOCK.splitlines(), *TIMERS.splitlines(), "state", "saved", "", "drain {", "unit a b"]
+        [
+            *STATE.splitlines(),
+            *LOCK.splitlines(),
+            *TIMERS.splitlines(),
+            "state",
+            "saved",
+            "",
+            "drain {",
+            "unit a b",
+            "there",
+            "interface eth1",
+            "route4 a",
+        ]
     )
     | st.text(max_size=60),
     max_size=30,
@@ -177,6 +204,7 @@ def strings(value: object) -> list[str]:
 
 PARSERS = (
     parse.parse_state, parse.parse_lock, parse.parse_step, parse.parse_saved, parse.parse_disarm, parse.parse_timers,
+    parse.parse_read_back,
 )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from haconsole.model.operation import (
     LockRequest,
     NodeOperation,
     OperationLock,
+    ReadBack,
     RevertTimer,
     RevertTimers,
     SaveAnswer,
@@ -73,6 +74,9 @@ class World:
     status: int = 0
     incomplete: bool = False
     disarms: DisarmOutcome | None = None
+    keeps: Saved = field(default_factory=lambda: Saved(units=(), drain_value=None))
+    there: list[ReadBack | None] = field(default_factory=list)
+    """What the interface has, look by look; the last one stays. None: no answer."""
 
     def call(self, words: str, work: Callable[[], None] = lambda: None) -> None:
         number = len(self.calls)
@@ -146,9 +150,14 @@ class FakeDesk:
 
     async def save(self, spec: CommandSpec, operation: str, managed: frozenset[IpAddress]) -> SaveAnswer:
         self.world.call("save", lambda: setattr(self.world, "saved", True))
-        return SaveAnswer(
-            outcome=StepOutcome.DONE, state=self.world.state(self.name), saved=Saved(units=(), drain_value=None)
-        )
+        return SaveAnswer(outcome=StepOutcome.DONE, state=self.world.state(self.name), saved=self.world.keeps)
+
+    async def read_back(self, patience_s: float = 3.0) -> ReadBack:
+        self.world.call("read back")
+        found = self.world.there.pop(0) if len(self.world.there) > 1 else self.world.there[0]
+        if found is None:
+            raise lost()
+        return found
 
     async def arm(self, spec: CommandSpec, operation: str, slot: Slot, deadline_s: int) -> StepAnswer:
         self.world.call("arm", lambda: self.world.armed.add(slot) if self.world.arms else None)
@@ -270,6 +279,52 @@ async def test_everything_in_its_order() -> None:
         "lock", "guards", "save", "arm", "see-armed", "change", "verify", "hold", "put-back", "restored", "disarm",
         "unlock",
     ]  # fmt: skip
+
+
+DEFAULT = (4, "boot", "default via 203.0.113.1")
+LINK = Saved(
+    units=(), drain_value=None, interface="eth1", addresses6=("2001:db8::1/64",),
+    routes=(DEFAULT, (6, "static", "2001:db8:9::/48 via fe80::1 metric 1024 expires 500sec pref medium")),
+)  # fmt: skip
+WHOLE = ReadBack(
+    interface="eth1", addresses6=("2001:db8::1/64", "2001:db8::101/64"),
+    routes=((6, "static", "2001:db8:9::/48 via fe80::1 metric 1024 expires 490sec pref medium"), DEFAULT),
+)  # fmt: skip
+
+
+async def test_routes_are_compared_with_what_was_saved_and_only_then_claimed() -> None:
+    """They may come late; one that is new is told. Without an interface nothing is read and nothing claimed."""
+    late = replace(WHOLE, routes=WHOLE.routes[:1])
+    more = replace(WHOLE, routes=(*WHOLE.routes, (4, "static", "198.51.100.0/24 via 203.0.113.1")))
+    world = World(keeps=LINK, there=[late, more])
+    report = await done(executor(world, held(world)).run())
+    assert report.result is Result.DONE
+    assert "routes of eth1" in report.text
+    (told,) = [s.text for s in report.steps if s.step == "routes"]
+    assert told == (
+        "eth1: 2 routes and 1 IPv6 addresses as saved; new: IPv4 route 198.51.100.0/24 via 203.0.113.1 proto static"
+    )
+    assert world.calls.count("read back") == 2
+    without = World()
+    assert "routes" not in (await done(executor(without, held(without)).run())).text
+    assert "read back" not in without.calls
+
+
+@pytest.mark.parametrize(("there", "words"), [
+    (replace(WHOLE, routes=WHOLE.routes[:1]), "missing what was saved: IPv4 route default via 203.0.113.1 proto boot"),
+    (replace(WHOLE, addresses6=()), "missing what was saved: address 2001:db8::1/64"),
+    (None, "routes of eth1 were not read again"),
+])  # fmt: skip
+async def test_what_was_saved_and_is_not_seen_again_is_never_told_as_put_back(
+    monkeypatch: pytest.MonkeyPatch, there: ReadBack | None, words: str
+) -> None:
+    monkeypatch.setattr(module, "ROUTES_S", 0.2)
+    world = World(keeps=LINK, there=[there])
+    report = await done(executor(world, held(world, interface="eth1")).run())
+    assert report.result is Result.UNVERIFIED
+    assert words in report.text
+    assert any("ip route show table all dev eth1" in place for place in report.look_at)
+    assert world.reverted == 1
 
 
 async def test_what_is_not_seen_armed_is_not_changed() -> None:

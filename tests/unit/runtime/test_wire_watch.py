@@ -20,7 +20,7 @@ from haconsole.model.events import Event, LinkPhase, NodeRead, Phase, WireHeard
 from haconsole.model.spec import ClusterSpec, NodeSpec
 from haconsole.model.state import ClusterState
 from haconsole.runtime import capture_channel, wire_watch
-from haconsole.runtime.heard import Intake, Sieve
+from haconsole.runtime.heard import STRANGERS_BURST, Intake, Sieve
 from haconsole.runtime.wire_watch import WireWatch
 from haconsole.wire import pcap
 from tests.support.wait import until
@@ -35,7 +35,8 @@ A, B = "192.168.2.251", "192.168.2.252"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capture_channel, "BEAT_S", 0.01)
-    monkeypatch.setattr(wire_watch, "LOOK_S", 0.01)
+    for name in ("LOOK_S", "STORM_LOOK_S"):
+        monkeypatch.setattr(wire_watch, name, 0.01)
     monkeypatch.setattr(wire_watch, "IDLE_S", 0.02)
 
 
@@ -226,14 +227,15 @@ def test_a_storm_is_bounded_and_our_own_are_heard_in_it() -> None:
 
 async def test_a_storm_of_takeovers_is_a_few_events_and_a_few_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire_watch, "LOOK_S", 0.25)
+    monkeypatch.setattr(wire_watch, "STORM_LOOK_S", 0.25)
     cluster, wire = Cluster(), Wire()
     async with cluster.following(WireConnection(wire)):
         wire.listening()
         started = asyncio.get_running_loop().time()
         for n in range(3000):  # each a new master of our first virtual router
             wire.packet(advert_frame(str(IPv4Address(0x0A000000 + n)), priority=255))
-        await until(lambda: cluster.hearing.total >= 2000)
-        await until(lambda: sum(t.left_out for t in cluster.told) > 1000)
+        await until(lambda: cluster.hearing.total >= STRANGERS_BURST)
+        await until(lambda: sum(t.left_out for t in cluster.told) > STRANGERS_BURST / 2)
         took = asyncio.get_running_loop().time() - started
     lines = [t for t in cluster.log() if t.startswith("takeover of VRID 1")]
     assert 0 < len(lines) <= wire_watch.TAKEOVERS_PER_S * (took + 2)

@@ -177,3 +177,12 @@ def test_rows_fit_and_none_obeys_a_terminal(name, width):
     assert all(width_of(row.line) <= width for row in found)
     assert all(span.text.isprintable() for row in found for span in row.line)
     assert width_of(heading(columns(hearing, OURS, width), width)) <= width
+
+
+@pytest.mark.parametrize("typed", ["192.168 vrid=1 -serv02", "take -priority", "gratuitous serv01", "vrid=2", "- x"])
+def test_typed_letter_by_letter_a_filter_finds_what_it_finds_at_once(typed):
+    hearing = hearings.takeover()
+    stream = Stream()
+    for end in range(1, len(typed) + 1):
+        found = rows(hearing, stream=stream, text=typed[:end])
+        assert lines(found) == lines(rows(hearing, text=typed[:end]))

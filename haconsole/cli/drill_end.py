@@ -1,0 +1,122 @@
+"""`haconsole drill resume` and `abort` at work."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from haconsole.cli import drill, output
+from haconsole.cli.drill_shared import Steps, followed, show, stoppable, write_report
+from haconsole.cli.exits import Exit
+from haconsole.parse.text import clean
+
+if TYPE_CHECKING:
+    from haconsole.io.drill_file import Run
+    from haconsole.model.spec import ClusterSpec
+
+ABORTED_S: Final = 180.0
+"""A console that was asked to abort is done within this: a revert, and what it puts back is verified."""
+
+
+def _spec_of(specs: Sequence[ClusterSpec], cluster: str) -> ClusterSpec | None:
+    return next((s for s in specs if s.name == cluster), None)
+
+
+async def resume_drill(
+    specs: Sequence[ClusterSpec], run: Run, *, form: str, report: Path | None, wait: bool = False
+) -> int:
+    """Returns the exit code."""
+    from haconsole.io.audit_file import AuditFile, default_path
+    from haconsole.io.drill_file import DrillFileError, DrillFolder
+    from haconsole.runtime.drill_resume import Resume, Who
+    from haconsole.runtime.operate import Operate
+
+    try:
+        if run.alive:
+            output.talk(
+                f"haconsole: drill {run.id} is under way in another console; `haconsole drill abort {run.id}` ends it"
+            )
+            return int(Exit.REFUSED)
+        story = run.story()
+    except DrillFileError as error:
+        output.talk(f"haconsole: {error}")
+        return int(Exit.FAILED)
+    spec = _spec_of(specs, story.record.cluster)
+    if spec is None:
+        output.talk(
+            f"haconsole: drill {run.id} was on cluster {clean(story.record.cluster)}, which is not configured here"
+        )
+        return int(Exit.USAGE)
+    made: list[Resume] = []
+    audit = AuditFile(default_path())
+    try:
+        async with followed(
+            spec, lambda monitor, parts: made.append(Resume(monitor, parts.connector, parts.clock, audit, run))
+        ) as (monitor, parts):
+            steps = Steps()
+            steps.progress.show("reading every node …")
+            await Operate(monitor, parts.connector, parts.clock, audit).ready()
+            steps.progress.clear()
+            with stoppable(steps):
+                record = await made[0].finish(
+                    Who(operator=getpass.getuser(), host=os.uname().nodename), steps.told, wait=wait
+                )
+            steps.progress.clear()
+    except DrillFileError as error:
+        output.talk(f"haconsole: {error}")
+        return int(Exit.FAILED)
+    write_report(record, DrillFolder(run.path.parent), report)
+    show(record, form)
+    return drill.code(record)
+
+
+async def abort_drill(specs: Sequence[ClusterSpec], run: Run, *, form: str, report: Path | None) -> int:
+    """Ask its console, or end it here; returns the exit code."""
+    from haconsole.io.drill_file import DrillFileError
+
+    if not run.alive:
+        return await resume_drill(specs, run, form=form, report=report)
+    try:
+        run.ask_to_abort()
+        output.talk(f"haconsole: the console that carries out {run.id} was asked to put everything back …")
+        loop = asyncio.get_running_loop()
+        until = loop.time() + ABORTED_S
+        while loop.time() < until and not run.over:
+            await asyncio.sleep(0.3)
+            if not run.alive and not run.over:
+                output.talk("haconsole: its console has died meanwhile")
+                return await resume_drill(specs, run, form=form, report=report)
+        record = run.record()
+    except DrillFileError as error:
+        output.talk(f"haconsole: {error}")
+        return int(Exit.FAILED)
+    if record is None:
+        output.talk(
+            f"haconsole: {run.id} was not over after {ABORTED_S:.0f} s; its node puts back by itself at its deadline"
+        )
+        return int(Exit.UNVERIFIED)
+    show(record, form)
+    return drill.code(record)
+
+
+async def abort_on_node(spec: ClusterSpec, node: str) -> int:
+    """Whoever's it is; returns the exit code."""
+    from haconsole.model.problems import ProblemError
+    from haconsole.runtime.drill_resume import put_back_now
+
+    async with followed(spec) as (monitor, parts):
+        progress = output.Progress()
+        try:
+            told = await put_back_now(monitor, parts.connector, parts.clock, node, lambda s: progress.show(s.text))
+        except ProblemError as error:
+            progress.clear()
+            output.talk(f"haconsole: {error}")
+            return int(Exit.UNVERIFIED)
+        finally:
+            progress.clear()
+    output.data(told)
+    return int(Exit.DONE)

@@ -1,0 +1,64 @@
+"""How a drill ended: the executor's word and the claims -> the verdict, and a sentence that says why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from haconsole.model.drill import Claim, Measured, Verdict
+from haconsole.operations.drills.expect import Expected
+from haconsole.operations.job import Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How the executor ended, and who ended it."""
+
+    result: Result
+    text: str
+    by_operator: bool = False
+    """Asked to stop, by whomever."""
+    tripped: str | None = None
+    """The stop condition's words."""
+    held: bool = False
+    """It tripped after everything had moved as expected: while it was held."""
+    causes: tuple[str, ...] = ()
+    """Findings that were not there before, when it went wrong."""
+
+
+def verdict(ended: Ended, claims: Sequence[Claim], expected: Expected, measured: Measured) -> tuple[Verdict, str]:
+    """The verdict and why. claims: those of during and after."""
+    because = f". Found meanwhile: {'; '.join(ended.causes)}" if ended.causes else ""
+    if expected.lost:
+        because = f". Predicted for {'; for '.join(expected.lost)}{because}"
+    if ended.result is Result.REFUSED:
+        return (Verdict.ABORTED if ended.by_operator else Verdict.REFUSED), ended.text
+    if ended.result in {Result.FAILED, Result.UNVERIFIED}:
+        return Verdict.FAILED, ended.text + because
+    wrong = _which(claims, lambda c: c.ok is False)
+    if ended.result is Result.REVERTED:
+        return _reverted(ended, wrong, because)
+    missing = [m.vip for m in expected.moves if measured.outage_s.get(m.vip) is None]
+    if wrong or missing:
+        lacking = f"what clients of {' and '.join(missing)} lost was not measured" if missing else ""
+        words = "; ".join(w for w in (f"not as expected: {wrong}" if wrong else "", lacking) if w)
+        return Verdict.DEVIATED, words + because
+    blind = _which(claims, lambda c: c.ok is None)
+    return Verdict.PASSED, "everything was as expected" + (f"; could not be told: {blind}" if blind else "")
+
+
+def _reverted(ended: Ended, wrong: str, because: str) -> tuple[Verdict, str]:
+    """It was put back early. The operator's wish, or something that went wrong after all had gone well, is an abort;
+    a failover that did not happen is what the drill was to find out."""
+    if ended.by_operator:
+        return Verdict.ABORTED, f"stopped by the operator: {ended.text}"
+    why = ended.text if ended.tripped is None else f"stop condition: {ended.tripped}; everything was put back"
+    if ended.tripped is not None and ended.held:
+        return Verdict.ABORTED, why + because
+    return Verdict.DEVIATED, why + (f". Not as expected: {wrong}" if wrong else "") + because
+
+
+def _which(claims: Sequence[Claim], wanted: Callable[[Claim], bool]) -> str:
+    found = [c for c in claims if wanted(c)]
+    shown = "; ".join(f"{c.text} ({c.evidence})" for c in found[:5])
+    return shown if len(found) <= 5 else f"{shown}; and {len(found) - 5} more"

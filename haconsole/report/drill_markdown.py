@@ -1,0 +1,188 @@
+"""A drill as Markdown: fit for a change ticket, the verdict first. Pure.
+
+Tables are GitHub's, the rest is CommonMark. What nodes wrote is data: nothing of it may become a link, a picture,
+HTML, or a new line of the document.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from haconsole.model.drill import DrillRecord
+from haconsole.parse.text import clean
+from haconsole.report import drill_words as words
+
+_MARKS: Final = {ord(c): f"\\{c}" for c in "\\`*[]|~"} | {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
+_EMPHASIS: Final = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+"""An underscore that can mark emphasis; those inside of a word, as in `proxy_ip1`, cannot."""
+_AT_START: Final = re.compile(r"^([#+=-])")
+_NUMBERED: Final = re.compile(r"^(\d+)([.)])(?=\s|$)")
+
+
+def escaped(text: str) -> str:
+    """Text of anybody as Markdown that shows just this text, on one line.
+
+    Bare addresses are no links either: `://` and `www.` are written with character references.
+    """
+    safe = _EMPHASIS.sub(r"\\_", clean(text).translate(_MARKS))
+    safe = safe.replace("://", "&#58;//").replace("www.", "www&#46;").replace("WWW.", "WWW&#46;")
+    return _NUMBERED.sub(r"\1\\\2", _AT_START.sub(r"\\\1", safe))
+
+
+def markdown(record: DrillRecord, *, wire: bool) -> str:
+    """The report. `wire`: adverts.pcap lies beside it."""
+    return "\n".join(_lines(record, wire=wire)).rstrip("\n") + "\n"
+
+
+def _lines(record: DrillRecord, *, wire: bool) -> Iterator[str]:
+    yield f"# {escaped(f'Drill {record.drill} on {record.node}')}: {words.verdict_word(record)}"
+    yield ""
+    yield f"**{escaped(words.verdict_sentence(record))}**"
+    yield ""
+    if record.look_at:
+        yield "Look at:"
+        yield ""
+        yield from _bullets(record.look_at)
+    yield from _head(record)
+    yield from _figures(record)
+    yield from _claims(record)
+    yield from _logs(record)
+    yield from _addresses(record)
+    yield from _timeline(record)
+    yield from _steps(record)
+    yield from _guards(record)
+    yield from _section("How it was measured", words.how_measured(record, wire=wire) or ("Nothing was measured.",))
+    yield from _section("What was not measured", words.not_measured(record, wire=wire) or ("Nothing is missing.",))
+
+
+def _head(record: DrillRecord) -> Iterator[str]:
+    ended = "not known" if record.ended is None else words.date(record, record.ended)
+    lasted = "" if record.ended is None else f" ({record.ended - record.started:.1f} s)"
+    yield from _table(
+        ("", ""),
+        (
+            ("cluster", record.cluster), ("operator", record.operator), ("ticket", record.ticket or "–"),
+            ("began", f"{words.date(record, record.started)} {words.zone_name(record)}"),
+            ("ended", ended + lasted), ("run", record.id),
+        ),
+    )  # fmt: skip
+
+
+def _figures(record: DrillRecord) -> Iterator[str]:
+    yield "## Predicted against measured"
+    yield ""
+    rows = [(words.sign(c.ok) if c.measured != "–" else "", c.vip, c.figure, c.predicted, c.measured, c.words)
+            for c in words.compared(record)]  # fmt: skip
+    if rows:
+        yield from _table(("", "VIP", "figure", "predicted", "measured", ""), rows)
+    else:
+        yield "Nothing was predicted and nothing was measured."
+        yield ""
+    if record.predicted.because:
+        yield "The prediction was made before the drill, because:"
+        yield ""
+        yield from _bullets(record.predicted.because)
+
+
+def _claims(record: DrillRecord) -> Iterator[str]:
+    rows = [(words.sign(c.ok), name, c.text, c.evidence) for name, said in words.claims(record) for c in said]
+    if rows:
+        yield "## Expectations"
+        yield ""
+        yield from _table(("", "when", "expected", "evidence"), rows)
+
+
+def _logs(record: DrillRecord) -> Iterator[str]:
+    rows = words.side_by_side(record)
+    if not rows:
+        return
+    yield "## keepalived's log lines, side by side"
+    yield ""
+    yield f"Times by the console's clock, {words.log_zone(record)}."
+    yield ""
+    yield from _table(
+        ("time", *record.nodes),
+        ((row.time, *("<br>".join(map(escaped, cell)) for cell in row.cells)) for row in rows),
+        ready=True,
+    )
+
+
+def _addresses(record: DrillRecord) -> Iterator[str]:
+    shown = {node: words.addresses(said) for node, said in record.nodes.items()}
+    if not any(shown.values()):
+        return
+    yield "## Addresses (`ip a show`)"
+    yield ""
+    for node, rows in shown.items():
+        yield f"### {escaped(node)}"
+        yield ""
+        if rows:
+            yield from _table(("address", "before", "during", "after"), ((r.address, *r.words) for r in rows))
+        else:
+            yield "They could not be read."
+            yield ""
+
+
+def _timeline(record: DrillRecord) -> Iterator[str]:
+    if record.timeline:
+        yield "## Time line"
+        yield ""
+        rows = (
+            (words.clock(record, m.time), words.error(m), m.node or "", m.source.value, m.text) for m in record.timeline
+        )
+        yield from _table((words.zone_name(record), "error", "node", "source", "what"), rows)
+
+
+def _steps(record: DrillRecord) -> Iterator[str]:
+    if not record.steps:
+        return
+    yield "## Steps"
+    yield ""
+    rows = []
+    for step in record.steps:
+        took = "not over" if step.ended is None else f"{step.ended - step.started:.1f} s"
+        rows.append((words.sign(step.ok), words.clock(record, step.started), step.name, took, step.text))
+    yield from _table(("", "began", "step", "took", "what"), rows)
+    commands = [(step.name, step.command) for step in record.steps if step.command]
+    if commands:
+        yield "Commands, as they were run:"
+        yield ""
+        said = [line for name, command in commands for line in (f"# {name}", *command.splitlines())]
+        text = "\n".join(map(clean, said))
+        fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text) or [""]))
+        yield from (f"{fence}sh", text, fence, "")
+
+
+def _guards(record: DrillRecord) -> Iterator[str]:
+    if record.guards:
+        yield "## Guards"
+        yield ""
+        rows = [(words.sign(g.ok), g.id, g.text, g.evidence) for g in record.guards]
+        yield from _table(("", "guard", "what it asks", "evidence"), rows)
+
+
+def _section(title: str, sentences: Iterable[str]) -> Iterator[str]:
+    yield f"## {title}"
+    yield ""
+    yield from _bullets(sentences)
+
+
+def _bullets(sentences: Iterable[str]) -> Iterator[str]:
+    yield from (f"- {escaped(sentence)}" for sentence in sentences)
+    yield ""
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]], *, ready: bool = False) -> Iterator[str]:
+    """`ready`: the cells are Markdown already."""
+    titles = [escaped(title) for title in head]
+    yield _row(titles)
+    yield "|" + " --- |" * len(titles)
+    for row in rows:
+        yield _row(row if ready else map(escaped, row))
+    yield ""
+
+
+def _row(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

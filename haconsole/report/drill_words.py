@@ -1,0 +1,341 @@
+"""A drill's record in words and rows, as every form of the report tells it. Pure.
+
+Nothing here is escaped: Markdown and HTML do that for themselves. Signs stand beside every judgement
+(`●` as it should be, `▲` not, `?` not known), so that colour is never the only one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from ipaddress import ip_address
+from typing import Final
+
+from haconsole.model.drill import (
+    CADENCE_S,
+    FAILED_AFTER_S,
+    Claim,
+    DrillRecord,
+    Moment,
+    NodeEvidence,
+    Range,
+    Verdict,
+)
+
+GOOD: Final = "●"
+BAD: Final = "▲"
+UNKNOWN: Final = "?"
+STAYS: Final = "stays where it is"
+"""The prediction for a VIP that is not to move."""
+
+_VERDICTS: Final = {
+    Verdict.PASSED: "Every expectation came true and every figure lies in its range.",
+    Verdict.DEVIATED: "It was put back, but not everything was as expected.",
+    Verdict.ABORTED: "It was stopped half-way and everything was put back.",
+    Verdict.REFUSED: "A guard said no; nothing was touched.",
+    Verdict.FAILED: "It could not be carried out, or what is now could not be verified.",
+}
+FIGURES: Final = (
+    ("takeover_s", "takeover"),
+    ("outage_s", "client outage"),
+    ("failback_outage_s", "client outage on failback"),
+)
+"""(field of Predicted and Measured, its name for people)."""
+
+
+def sign(ok: bool | None) -> str:
+    """The sign of a judgement."""
+    return UNKNOWN if ok is None else GOOD if ok else BAD
+
+
+def zone(record: DrillRecord) -> tzinfo:
+    """The console's zone while it ran."""
+    return UTC if not record.utc_offset_s else timezone(timedelta(seconds=record.utc_offset_s))
+
+
+def zone_name(record: DrillRecord) -> str:
+    """`UTC`, `UTC+01:00`."""
+    return zone(record).tzname(None) or "UTC"
+
+
+def log_zone(record: DrillRecord) -> str:
+    """In which zone keepalived's lines tell their times, for a sentence."""
+    return "in its own zone" if record.utc_offset_s is None else zone_name(record)
+
+
+def injected(record: DrillRecord) -> float | None:
+    """When the injection took effect; where the record does not know, when its step began."""
+    return record.injected if record.injected is not None else _step_began(record, "change")
+
+
+def put_back(record: DrillRecord) -> float | None:
+    """When it was taken back; where the record does not know, when its step began."""
+    return record.put_back if record.put_back is not None else _step_began(record, "put-back")
+
+
+def _step_began(record: DrillRecord, name: str) -> float | None:
+    return next((step.started for step in record.steps if step.name == name), None)
+
+
+def clock(record: DrillRecord, at: float) -> str:
+    """`13:09:32.866`."""
+    return datetime.fromtimestamp(at, zone(record)).strftime("%H:%M:%S.%f")[:-3]
+
+
+def date(record: DrillRecord, at: float) -> str:
+    """`2026-11-28 13:09:32`."""
+    return datetime.fromtimestamp(at, zone(record)).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def seconds(value: float | None) -> str:
+    """`0.628 s`; `not measured`."""
+    return "not measured" if value is None else "0 s" if value == 0 else f"{value:.3f} s"
+
+
+def span(value: Range | None) -> str:
+    """`0.61–0.73 s`."""
+    if value is None:
+        return "no prediction"
+    if value.high is None:
+        return f"{value.low:.2f} s or more"
+    if value.low == value.high:
+        return "0 s" if value.low == 0 else f"{value.low:.2f} s"
+    return f"{value.low:.2f}–{value.high:.2f} s"
+
+
+def verdict_word(record: DrillRecord) -> str:
+    """`passed`; `not over`."""
+    return "not over" if record.result is None else record.result.value
+
+
+def verdict_sentence(record: DrillRecord) -> str:
+    """What happened, in one or two sentences."""
+    if record.result is None:
+        told = "Not over: it is under way, or the console that ran it died; `haconsole drill resume` tells."
+    else:
+        told = f"{record.result.value.capitalize()}: {record.text or _VERDICTS[record.result]}"
+    return told + (" It was finished by another console than it was begun by." if record.resumed else "")
+
+
+def vips(record: DrillRecord) -> tuple[str, ...]:
+    """Every VIP that the record names, in the order of addresses."""
+    named = {lane.vip for lane in record.lanes} | {o.vip for o in record.outages} | {r.vip for r in record.requests}
+    for side in (record.predicted, record.measured):
+        for name, _ in FIGURES:
+            named |= set(getattr(side, name))
+    return tuple(sorted(named, key=by_address))
+
+
+def by_address(vip: str) -> tuple[int, int, str]:
+    """Sorts VIPs as addresses; what is none comes first."""
+    try:
+        address = ip_address(vip)
+    except ValueError:
+        return (0, 0, vip)
+    return (address.version, int(address), vip)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One figure of one VIP: what was predicted, what was measured, what follows."""
+
+    vip: str
+    figure: str
+    predicted: str
+    measured: str
+    ok: bool | None = None
+    words: str = ""
+
+
+def compared(record: DrillRecord) -> tuple[Compared, ...]:
+    """Predicted against measured, a row per VIP and figure."""
+    return tuple(_compare(record, vip, field, name) for vip in vips(record) for field, name in FIGURES)
+
+
+def _compare(record: DrillRecord, vip: str, field: str, name: str) -> Compared:
+    ranges: Mapping[str, Range] = getattr(record.predicted, field)
+    figures: Mapping[str, float | None] = getattr(record.measured, field)
+    range_, figure = ranges.get(vip), figures.get(vip)
+    moving = {*record.predicted.takeover_s, *record.predicted.outage_s, *record.predicted.failback_outage_s}
+    stays = bool(moving) and vip not in moving
+    told = STAYS if stays else span(range_)
+    if stays and field == "takeover_s" and figure is None:
+        return Compared(vip, name, told, "–")
+    ok, judged = _judged(range_, figure, stays=stays)
+    return Compared(vip, name, told, seconds(figure), ok, judged)
+
+
+def _judged(range_: Range | None, figure: float | None, *, stays: bool) -> tuple[bool | None, str]:
+    if figure is None:
+        return None, ""
+    if range_ is None:
+        ok = figure == 0 if stays else None
+        return ok, "nothing lost" if figure == 0 else "not expected: it was to stay" if stays else ""
+    if range_.holds(figure):
+        return True, "nothing lost" if figure == 0 else "in its range"
+    if figure < range_.low:
+        return False, f"{range_.low - figure:.3f} s shorter"
+    return False, f"{figure - (range_.high or 0):.3f} s longer"
+
+
+def claims(record: DrillRecord) -> tuple[tuple[str, tuple[Claim, ...]], ...]:
+    """(`before`, its claims) ..., those that have some."""
+    found = record.hypothesis
+    parts = (("before", found.before), ("during", found.during), ("after", found.after))
+    return tuple((name, said) for name, said in parts if said)
+
+
+_CLOCK: Final = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{3})\d* (.*)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One moment of the logs side by side: its time, and what each node wrote then (empty: nothing)."""
+
+    time: str
+    cells: tuple[tuple[str, ...], ...]
+
+
+def side_by_side(record: DrillRecord) -> tuple[LogRow, ...]:
+    """keepalived's lines of all nodes, aligned in time: a row per millisecond, a column per node.
+
+    Lines without a time stay under the line before them.
+    """
+    nodes = tuple(record.nodes)
+    rows: dict[int, list[list[str]]] = {}
+    for column, node in enumerate(nodes):
+        for key, text in _timed(record.nodes[node].keepalived_log or ()):
+            rows.setdefault(key, [[] for _ in nodes])[column].append(text)
+    return tuple(LogRow(_time_of_day(key), tuple(tuple(cell) for cell in rows[key])) for key in sorted(rows))
+
+
+def _timed(lines: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+    last, day = -1, 0
+    for line in lines:
+        found = _CLOCK.fullmatch(line)
+        if found is None:
+            yield last, line
+            continue
+        hours, minutes, whole, part = (int(found[n]) for n in range(1, 5))
+        key = ((hours * 60 + minutes) * 60 + whole) * 1000 + part + day
+        if key < last - 43_200_000:  # past midnight
+            key, day = key + 86_400_000, day + 86_400_000
+        last = max(last, key)
+        yield key, found[5]
+
+
+def _time_of_day(key: int) -> str:
+    if key < 0:
+        return ""
+    whole, part = divmod(key % 86_400_000, 1000)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{part:03}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddressRow:
+    """One address of one node: was it there before, during and after? None: it could not be read."""
+
+    address: str
+    there: tuple[bool | None, bool | None, bool | None]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """For each of the three: `yes`, `–`, `?`."""
+        return tuple(UNKNOWN if t is None else "yes" if t else "–" for t in self.there)
+
+    @property
+    def moved(self) -> bool:
+        """It was not there all the time."""
+        return len({t for t in self.there if t is not None}) > 1
+
+
+def addresses(node: NodeEvidence) -> tuple[AddressRow, ...]:
+    """`ip a show` of the node before, during and after, an address a row."""
+    shown = (node.addresses_before, node.addresses_during, node.addresses_after)
+    every = sorted({a for one in shown if one is not None for a in one})
+
+    def there(address: str, one: tuple[str, ...] | None) -> bool | None:
+        return None if one is None else address in one
+
+    return tuple(AddressRow(a, (there(a, shown[0]), there(a, shown[1]), there(a, shown[2]))) for a in every)
+
+
+def error(moment: Moment) -> str:
+    """`±1.1 ms`; `±?` where it is not known."""
+    if moment.error_ms is None:
+        return "±?"
+    return "" if moment.error_ms == 0 else f"±{moment.error_ms:.1f} ms"
+
+
+def how_measured(record: DrillRecord, *, wire: bool) -> tuple[str, ...]:
+    """How the figures came about: cadence, what counts as lost, clock errors."""
+    found = record.measured
+    told = []
+    if found.requests is not None:
+        kept = "" if found.probe_interval_ms is None else f", one every {found.probe_interval_ms:.1f} ms kept"
+        lost = "not known how many" if found.failed is None else str(found.failed)
+        told.append(
+            f"A client of the console's own asked through every VIP every {CADENCE_S * 1000:.0f} ms{kept}: "
+            f"{found.requests} requests, {lost} failed."
+        )
+        told.append(
+            f"A request that is not answered with 2xx within {FAILED_AFTER_S * 1000:.0f} ms has failed. An outage "
+            "lasts from the start of the last good request before it to the end of the first good one after it."
+        )
+    if any(v is not None for v in found.takeover_s.values()):
+        told.append("Takeover counts from the moment the injection took effect to the new master.")
+    told += [f"Moments of {node} are known {bound}." for node, bound in _clock_bounds(record)]
+    if wire:
+        told.append("The wire was recorded: adverts.pcap holds VRRP and gratuitous ARP, passwords taken out.")
+    return tuple(told)
+
+
+def _clock_bounds(record: DrillRecord) -> Iterator[tuple[str, str]]:
+    for node in record.nodes:
+        bounds = [m.error_ms for m in record.timeline if m.node == node]
+        known = [b for b in bounds if b is not None]
+        if known:
+            some = "" if len(known) == len(bounds) else ", of some the bound is not known"
+            yield node, f"to ±{max(known):.1f} ms by the console's clock{some}"
+
+
+def not_measured(record: DrillRecord, *, wire: bool) -> tuple[str, ...]:
+    """What this report cannot tell, a sentence each."""
+    return tuple(_gaps(record, wire=wire))
+
+
+def _gaps(record: DrillRecord, *, wire: bool) -> Iterator[str]:
+    if record.resumed:
+        yield "The console that began the drill died in it: what happened until another took over was not watched."
+    yield from _gaps_in_figures(record)
+    if not wire:
+        yield "The wire was not recorded: there is no adverts.pcap."
+    for node, said in record.nodes.items():
+        shown = {
+            "before": said.addresses_before, "during": said.addresses_during, "after": said.addresses_after,
+        }  # fmt: skip
+        unread = [name for name, lines in shown.items() if lines is None]
+        if unread:
+            yield f"The addresses of {node} could not be read ({', '.join(unread)})."
+        if said.keepalived_log is None:
+            yield f"keepalived's log of {node} could not be read."
+    unbound = sum(m.error_ms is None for m in record.timeline)
+    if unbound:
+        yield f"Of {unbound} moments the clock error is not known: their place in the order is not certain."
+    for name, said_claims in claims(record):
+        untold = (c for c in said_claims if c.ok is None)
+        yield from (f"It could not be told whether {c.text} ({name}): {c.evidence}." for c in untold)
+
+
+def _gaps_in_figures(record: DrillRecord) -> Iterator[str]:
+    if record.measured.requests is None:
+        yield "No client was asking through the VIPs: what clients lost is not known."
+    for field, name in FIGURES:
+        missing = [v for v in getattr(record.predicted, field) if getattr(record.measured, field).get(v) is None]
+        if missing:
+            yield f"The {name} of {', '.join(missing)} was not measured."
+    unended = sorted({o.vip for o in record.outages if o.ended is None}, key=by_address)
+    if unended:
+        yield f"An outage of {', '.join(unended)} had not ended when measuring did: how long it lasted is not known."

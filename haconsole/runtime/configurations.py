@@ -1,0 +1,114 @@
+"""What `keepalived-config` and `init` have to know of nodes: their configuration, addresses, version, squid's sockets.
+
+One connection and a few trips a node, all nodes at once. Nothing is changed, no daemon is signalled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from haconsole.catalogue import ask
+from haconsole.io.ports import Clock, Connection, Connector
+from haconsole.model.events import ConfigReading, Event, NodeRead, ReadFailed, Subject
+from haconsole.model.problems import ProblemError
+from haconsole.model.readings import IdentityReading, KernelReading, SquidReading, VersionsReading
+from haconsole.model.spec import ClusterSpec, NodeSpec
+from haconsole.report.keepalived_values import NodeFacts
+from haconsole.runtime.collector import first_problem, unforeseen
+from haconsole.runtime.reader import Group, NodeReader
+
+LIMIT_S: Final = 20.0
+"""A node that has not told everything by then is left with what it told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One node. `hostname`: what it calls itself; None: not told."""
+
+    node: str
+    facts: NodeFacts
+    hostname: str | None = None
+    reached: bool = False
+
+
+async def read_cluster(cluster: ClusterSpec, connector: Connector, clock: Clock) -> dict[str, Read]:
+    """Every node of `cluster`, by name. Never raises for what nodes do: the facts say what is missing."""
+    async with asyncio.TaskGroup() as tasks:
+        running = {n.name: tasks.create_task(_read(cluster, n, connector, clock)) for n in cluster.nodes}
+    return {name: task.result() for name, task in running.items()}
+
+
+async def _read(cluster: ClusterSpec, node: NodeSpec, connector: Connector, clock: Clock) -> Read:
+    found = _Found(node)
+    connection: Connection | None = None
+    try:
+        async with asyncio.timeout(LIMIT_S):
+            connection = await connector.connect(node)
+            found.reached = True
+            await _ask(NodeReader(cluster, node, connection, clock), found)
+    except* ProblemError as group:
+        found.fail(first_problem(group).problem.summary)
+    except* TimeoutError:
+        found.fail(f"{node.name}: not read to the end within {LIMIT_S:.0f} s")
+    except* Exception as group:  # noqa: BLE001 - a node must not be able to end the look at the others
+        found.fail(unforeseen(node.name, group.exceptions[0]).summary)
+    finally:
+        if connection is not None:
+            connection.abort()
+    return found.result()
+
+
+async def _ask(reader: NodeReader, found: _Found) -> None:
+    for event in await reader.introduce():
+        found.take(event)
+    for group in (Group.CONFIG, Group.KERNEL, Group.SQUID):
+        for event in await reader.read(group):
+            found.take(event)
+    outputs = await reader.outputs([ask.NONLOCAL_BIND[4]])
+    told = outputs.get(ask.NONLOCAL_BIND[4].id)
+    if told is not None and told.status == 0 and told.stdout.strip() in {b"0", b"1"}:
+        found.facts = replace(found.facts, nonlocal_bind=told.stdout.strip() == b"1")
+
+
+class _Found:
+    """Gathers what events tell."""
+
+    def __init__(self, node: NodeSpec) -> None:
+        self.node = node.name
+        self.facts = NodeFacts()
+        self.hostname: str | None = None
+        self.reached = False
+
+    def fail(self, why: str) -> None:
+        """Say why something is missing; the first reason stays."""
+        self.facts = replace(self.facts, problem=self.facts.problem or why)
+
+    def take(self, event: Event) -> None:
+        """One event of the reader."""
+        if isinstance(event, ReadFailed) and event.subject is Subject.CONFIG:
+            self.fail(event.problem.summary)
+        if not isinstance(event, NodeRead):
+            return
+        match event.reading:
+            case ConfigReading(conf=conf):
+                self.facts = replace(self.facts, conf=conf)
+            case KernelReading() as kernel:
+                self.facts = replace(self.facts, kernel=kernel)
+            case SquidReading(listening=listening):
+                self.facts = replace(self.facts, listening=listening)
+            case VersionsReading(keepalived=version):
+                self.facts = replace(self.facts, version=version)
+            case IdentityReading(hostname=hostname):
+                self.hostname = hostname
+
+    def result(self) -> Read:
+        """What is known now."""
+        return Read(node=self.node, facts=self.facts, hostname=self.hostname, reached=self.reached)
+
+
+def all_read(found: Sequence[Read]) -> bool:
+    """True: every node told its configuration."""
+    return all(r.facts.conf is not None for r in found)

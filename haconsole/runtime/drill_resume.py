@@ -1,0 +1,257 @@
+"""Ends a drill whose console died: from its journal, and from what the nodes say now.
+
+The node puts back by itself at its deadline in any case. Here it is asked to do so at once (or waited for),
+what it put back is verified, the locks are given back under the dead operation's own name, and a record
+says honestly what was measured before, and what nobody measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final
+
+from haconsole.catalogue import operation as entries
+from haconsole.io.audit_file import AuditError, AuditFile
+from haconsole.io.drill_file import Run
+from haconsole.io.ports import Clock, Connector
+from haconsole.model.drill import DrillRecord, DrillStep, Measured, Moment, Verdict
+from haconsole.model.events import Event
+from haconsole.model.operation import LockRequest, NodeOperation
+from haconsole.model.problems import Problem, ProblemError, ProblemKind
+from haconsole.operations.actions import Action, Drain, Kind, Method
+from haconsole.operations.audit import Entry as AuditEntry
+from haconsole.operations.audit import What
+from haconsole.operations.drills import steady
+from haconsole.operations.drills.seen import Seen
+from haconsole.operations.drills.story import Begun, Story
+from haconsole.operations.job import Check, Job, Result, Revert
+from haconsole.runtime.desk import Desk, Ran
+from haconsole.runtime.drill_record import evidence
+from haconsole.runtime.executor import REVERT_S, Executor, Judged, Report, Told
+from haconsole.runtime.monitor import Monitor
+from haconsole.runtime.operate import facts
+from haconsole.version import __version__
+
+RESTORED_S: Final = 90.0
+PUT_BACK_S: Final = 90.0
+SAME_S: Final = 0.1
+"""A line of the journal that is heard again is within this of itself: the clocks were measured anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Who:
+    """The operator who ends it."""
+
+    operator: str
+    host: str
+
+
+class Resume:
+    """One run. Made before the monitor runs, so that the nodes' logs of its time are heard."""
+
+    def __init__(self, monitor: Monitor, connector: Connector, clock: Clock, audit: AuditFile, run: Run) -> None:
+        """Raises: DrillFileError: its journal cannot be read."""
+        self.run, self.story = run, run.story()
+        self._monitor, self._connector, self._clock, self._audit = monitor, connector, clock, audit
+        vips = tuple(self.story.begun.steady.holders)
+        self._seen = Seen(monitor.spec, self.story.record.started, vips)
+        monitor.listeners.append(self._event)
+        self.executor: Executor | None = None
+
+    def _event(self, event: Event) -> None:
+        node = getattr(event, "node", None)
+        state = self._monitor.state.nodes.get(node) if node is not None else None
+        self._seen.event(event, None if state is None else state.clock, None if state is None else state.latency_s)
+
+    async def finish(self, who: Who, observe: Callable[[Told], None], *, wait: bool = False) -> DrillRecord:
+        """To the verified end; the record is on disk then. wait: leave it to the node's own timer.
+
+        Raises: DrillFileError: its console lives, or the record cannot be written. Must not be cancelled.
+        """
+        journal = self.run.carry_on()
+        try:
+            begun = self.story.begun
+            desks = self._desks()
+
+            def told(step: Told) -> None:
+                self._seen.told(step, self._clock.now())
+                observe(step)
+
+            request = LockRequest(
+                operation=begun.record.id, owner=who.operator, host=who.host, name=f"drill {begun.record.drill}",
+                node=begun.record.node, started=_stamp(begun.record.started),
+            )  # fmt: skip
+            self.executor = Executor(
+                resumed_job(begun), desks, eyes=self._monitor, guards=_no_guards, clock=self._clock, request=request,
+                observe=told, facts=facts,
+            )  # fmt: skip
+            self._write(who, What.ASKED, text=f"resume {begun.record.id}")
+            await self._until_it_answers(desks[begun.record.node], told)
+            report = await self.executor.finish("its console died", wait=wait)
+            self._write(who, What.ENDED, text=report.text, result=report.result.value)
+            await asyncio.sleep(1.0)  # the journal's last lines come half a second late
+            record = self._record(report)
+            journal.end(record)
+        finally:
+            journal.close()
+            if self._event in self._monitor.listeners:
+                self._monitor.listeners.remove(self._event)
+        return record
+
+    async def _until_it_answers(self, desk: Desk, told: Callable[[Told], None]) -> None:
+        """The drill may have cut the way to its node: that comes back when the node has put back by itself."""
+        began = self._clock.now()
+        until = max(began, self.story.last_at + self.story.begun.deadline_s + REVERT_S)
+        while True:
+            with contextlib.suppress(ProblemError):
+                await desk.state(0.0)
+                return
+            left = until - self._clock.now()
+            if left <= 0:
+                return  # the executor will say that it does not answer
+            told(
+                Told(
+                    step="wait", text=f"{desk.node.name} does not answer yet; {left:.0f} s more at most", started=began
+                )
+            )
+            await asyncio.sleep(min(1.0, left))
+
+    def _record(self, report: Report) -> DrillRecord:
+        story, now, picture = self.story, self._clock.now(), self._monitor.picture()
+        self._seen.picture(picture)
+        after = steady.again(story.begun.steady, picture)
+        result, text = ended(story, report)
+        steps = (
+            *story.record.steps,
+            *(replace(s, name=f"resumed: {s.name}") for s in self._seen.steps),
+        )
+        self._seen.say(now, f"{result.value}: {text}")
+        seen_nodes = evidence(picture, self._seen, story.record.nodes, {})
+        return replace(
+            story.record, ended=now, result=result, text=text, look_at=report.look_at, resumed=True,
+            measured=_unmeasured(story), hypothesis=replace(story.record.hypothesis, after=after), steps=steps,
+            timeline=_joined(story.record.timeline, self._seen.moments()), nodes=seen_nodes,
+            lanes=tuple(self._seen.lanes),
+        )  # fmt: skip
+
+    def _desks(self) -> dict[str, Desk]:
+        spec = self._monitor.spec
+        return {n.name: Desk(spec, n, self._connector, self._clock, self._ran) for n in spec.nodes}
+
+    def _ran(self, ran: Ran) -> None:
+        who = Who(operator="resume", host="")
+        self._write(
+            who, What.COMMAND, node=ran.node, text=ran.entry, command=list(ran.command), exit_status=ran.exit_status
+        )
+
+    def _write(self, who: Who, what: What, **more: object) -> None:
+        begun = self.story.begun
+        fields: dict[str, object] = {
+            "time": _stamp(self._clock.now()), "what": what.value, "operation": begun.record.id,
+            "cluster": begun.record.cluster, "node": begun.record.node, "action": begun.kind,
+            "operator": f"{who.operator}@{who.host}", "from": None, "version": __version__, "reason": None,
+            "ticket": begun.record.ticket,
+        }  # fmt: skip
+        with contextlib.suppress(AuditError):  # what is under way has to be ended
+            self._audit.append(AuditEntry.model_validate({**fields, **more}))
+
+
+async def _no_guards(_: Mapping[str, NodeOperation]) -> tuple[Judged, ...]:
+    """Putting back is not optional."""
+    return ()
+
+
+def resumed_job(begun: Begun) -> Job:
+    """What is to be ended, and what must be so again."""
+    kind, node = Kind(begun.kind), begun.record.node
+    drain = None
+    if begun.method is not None:
+        drain = Drain(method=Method(begun.method), value=begun.value, cost="")
+    action = Action(kind=kind, node=node, interface=begun.interface, drain=drain, own_path=begun.own_path)
+    arm = action.arm_id
+    if arm is None:  # never: every injection of a drill has a revert
+        raise ValueError(f"{kind.value} has no revert")
+    revert = Revert(save=entries.COMMANDS[action.save_id], arm=entries.COMMANDS[arm], deadline_s=begun.deadline_s)
+    checks = steady.checks(begun.steady, node)
+    return Job(
+        operation=begun.record.id, action=f"drill {begun.record.drill}", node=node,
+        interface=begun.interface or "lo", revert=revert,
+        restored=(Check(name="restored", expectations=checks, within_s=RESTORED_S),),
+    )  # fmt: skip
+
+
+def ended(story: Story, report: Report) -> tuple[Verdict, str]:
+    """The verdict of a run that was ended so. A drill that nobody saw to its end has not passed."""
+    last = story.record.steps[-1].name if story.record.steps else "the beginning"
+    died = f"its console died after {last}"
+    if report.result is Result.UNVERIFIED:
+        return Verdict.FAILED, f"{died}; {report.text}"
+    changed = "" if story.may_have_changed else "; nothing had been changed by then"
+    as_before = "units, states, addresses, VIPs and clients are as before"
+    return Verdict.ABORTED, f"{died}{changed}; put back, {as_before}; whether routes are was the node's to see"
+
+
+def _unmeasured(story: Story) -> Measured:
+    """What was measured, and None for what was not: of every VIP that was to move."""
+    told, known = story.record.predicted, story.record.measured
+    return replace(
+        known,
+        takeover_s={**dict.fromkeys(told.takeover_s), **known.takeover_s},
+        outage_s={**dict.fromkeys(told.outage_s), **known.outage_s},
+        failback_outage_s=dict.fromkeys((*told.failback_outage_s, *known.failback_outage_s)),  # nobody saw its end
+    )
+
+
+def _joined(old: tuple[Moment, ...], new: tuple[Moment, ...]) -> tuple[Moment, ...]:
+    """Both, each line once."""
+    known: dict[tuple[str | None, str], list[float]] = {}
+    for moment in old:
+        known.setdefault((moment.node, moment.text), []).append(moment.time)
+    more = [
+        m for m in new if not any(abs(m.time - at) <= SAME_S for at in known.get((m.node, m.text), ()))
+    ]  # fmt: skip
+    return tuple(sorted((*old, *more), key=lambda m: m.time))
+
+
+def _stamp(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# --- somebody else's drill ----------------------------------------------------------------------------------
+
+
+async def put_back_now(
+    monitor: Monitor, connector: Connector, clock: Clock, node: str, told: Callable[[DrillStep], None]
+) -> str:
+    """Have `node` run what is armed on it, whoever armed it: its own console sees that and ends. What was done.
+
+    Raises: ProblemError: the node did not answer, or was not seen to put back; KeyError: no such node.
+    """
+    spec = monitor.spec
+    desk = Desk(spec, spec.node(node), connector, clock, lambda _: None)
+    try:
+        state, timers = await desk.state(), await desk.timers()
+        waiting = [t.slot for t in timers.timers if t.waiting]
+        if state.saved is None or not waiting:
+            return f"no revert is armed on {node}: nothing is to be put back"
+        began = clock.now()
+        for slot in waiting:
+            await desk.revert_now(slot, 5.0)
+        until = began + PUT_BACK_S
+        while (state := await desk.state(5.0)).saved is not None and clock.now() < until and not state.incomplete:
+            told(DrillStep(name="put-back", started=began, ended=None, ok=None, text=f"{node} puts back"))
+            await asyncio.sleep(0.5)
+        if state.saved is not None:
+            why = "its revert ended incomplete" if state.incomplete else "it was not seen to end"
+            raise ProblemError(_problem(f"{node} was asked to put back, and {why}"))
+        return f"{node} has put back what was armed on it"
+    finally:
+        await desk.close()
+
+
+def _problem(summary: str) -> Problem:
+    return Problem(kind=ProblemKind.COMMAND_FAILED, summary=summary)

@@ -1,0 +1,350 @@
+"""Drills that this console carries out, one after the other, each only if the one before left the cluster healthy.
+
+Knows no screen and does no I/O. A drill is never cancelled: it is asked to stop, and is over when it was put back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from haconsole.cluster.picture import ClusterPicture
+from haconsole.model.drill import DrillRecord
+from haconsole.tui.source import CannotError, Clock
+from haconsole.tui.under_way import Ended
+from haconsole.tui.view.drill_strip import Strip
+
+if TYPE_CHECKING:
+    from haconsole.operations.drills.expect import Expected
+    from haconsole.operations.drills.parts import Drill
+    from haconsole.operations.plan import Plan
+    from haconsole.runtime.drill_live import Live
+    from haconsole.runtime.executor import Told
+
+LOOK_S = 0.4
+"""What is measured is asked for no more often: it costs milliseconds of a long drill."""
+UNVERIFIED = 5
+
+
+# --- what the console needs -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """What the operator said of drills, as it was typed; None: nothing."""
+
+    hold: str | None = None
+    """`30s`, `2m`: from the takeover on."""
+    ticket: str | None = None
+    reason: str | None = None
+    report: str | None = None
+    """The folder for the report."""
+    outside_window: str | None = None
+    overrides: Mapping[str, str] = field(default_factory=dict)
+    """Guard -> the reason to go on against it."""
+    phrase: str | None = None
+    break_lock: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """A drill that is over. record None: there is none, `trouble` says why.
+
+    healthy: it was carried out, and after it all was as before. code: as of `haconsole drill run`.
+    """
+
+    record: DrillRecord | None
+    healthy: bool
+    code: int
+    files: tuple[str, ...] = ()
+    """The report's."""
+    trouble: tuple[str, ...] = ()
+    """What could not be written; why there is no record."""
+
+
+class Run(Protocol):
+    """One drill on one node; `cli.console_drills.ConsoleDrill` is one. plan, expected: once it was prepared."""
+
+    @property
+    def drill(self) -> Drill: ...
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def plan(self) -> Plan: ...
+
+    @property
+    def expected(self) -> Expected: ...
+
+    async def prepare(self) -> None:
+        """Look, ask the guards, predict; touches nothing. Raises: CannotError."""
+
+    async def refused(self) -> Outcome:
+        """A guard said no: written down, nothing touched."""
+
+    async def carry_out(self, observe: Callable[[Told], None]) -> Outcome:
+        """To the end, with its report; must not be cancelled. Raises: CannotError: nothing was touched."""
+
+    def live(self) -> Live | None:
+        """None: it has not begun."""
+
+    def abort(self) -> None:
+        """Put everything back. Once more changes nothing."""
+
+    def end_hold(self) -> None:
+        """Put back now, as planned."""
+
+    async def extend(self, seconds: float) -> bool:
+        """Move the node's own deadline to so many seconds from now. False: as before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Which drills there are, and past runs of this cluster, the newest first. problems: what could not be read."""
+
+    drills: Mapping[str, Drill]
+    past: tuple[DrillRecord, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class Drills(Protocol):
+    """The drills of one cluster. There is none for a cluster that is only to be looked at."""
+
+    async def shelf(self) -> Shelf:
+        """Reads this machine's files; no node is asked. Never raises."""
+
+    def run(self, drill: Drill, node: str, words: Words) -> Run:
+        """Raises: CannotError: the words cannot be."""
+
+
+# --- carrying out -----------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Item:
+    """One drill of the row. not_begun: why it was not; outcome None and no reason: it is to come, or runs."""
+
+    run: Run
+    outcome: Outcome | None = None
+    not_begun: str | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.run.drill.name} on {self.run.node}"
+
+
+class Drilling:
+    """Runs from `begin` until `over`. What is shown of it are its attributes."""
+
+    def __init__(self, cluster: str, runs: Sequence[Run], clock: Clock) -> None:
+        """runs: prepared, in their order, at least one."""
+        self.cluster = cluster
+        self.items = [Item(run) for run in runs]
+        self.at = 0
+        """Which one runs."""
+        self.started = clock()
+        self.steps: list[Told] = []
+        """The ended ones of the drill that runs, in order."""
+        self.current: Told | None = None
+        self.deadline: float | None = None
+        """When the node puts back by itself, console clock; None: nothing is armed, or not known."""
+        self.live: Live | None = None
+        self.strip = Strip()
+        self.trouble: str | None = None
+        """Why `live` is old or missing."""
+        self.stopping = False
+        self.asking = False
+        """The guards of the next drill are being asked."""
+        self._healed = False
+        self._finished = False
+        self._looked = float("-inf")
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+        self._told_over: Callable[[], None] = lambda: None
+
+    # --- as all screens see it ----------------------------------------------------------------------------
+
+    @property
+    def item(self) -> Item:
+        """The one that runs, or the last one that did."""
+        return self.items[self.at]
+
+    @property
+    def plan(self) -> Plan:
+        return self.item.run.plan
+
+    @property
+    def node(self) -> str:
+        return self.item.run.node
+
+    @property
+    def runs(self) -> bool:
+        return not self._finished
+
+    @property
+    def title(self) -> str:
+        more = f", {self.at + 1} of {len(self.items)}" if len(self.items) > 1 else ""
+        return f"drill {self.item.title}{more}"
+
+    @property
+    def mark(self) -> str:
+        return f"drill {self.item.run.drill.name}"
+
+    @property
+    def operation(self) -> str:
+        return self.plan.operation
+
+    @property
+    def own_path(self) -> bool:
+        return self.plan.action.own_path
+
+    @property
+    def ended(self) -> Ended | None:
+        """Of the whole row: the first drill that did not pass, else the last one. None: it runs."""
+        if self.runs:
+            return None
+        over = [i for i in self.items if i.outcome is not None]
+        if not over:
+            return Ended(word="not begun", text=self.items[0].not_begun or "", well=False, code=1)
+        shown = next((i for i in over if i.outcome is not None and i.outcome.code), over[-1])
+        outcome = shown.outcome
+        if outcome is None or outcome.record is None or outcome.record.result is None:
+            told = "" if outcome is None else "; ".join(outcome.trouble)
+            return Ended(word="failed", text=told, well=False, code=UNVERIFIED if outcome is None else outcome.code)
+        record, result = outcome.record, outcome.record.result
+        return Ended(
+            word=result.value if result is not None else "failed", text=f"{shown.title}: {record.text}",
+            well=outcome.code == 0 and len(over) == len(self.items), code=outcome.code,
+            look_at=(*record.look_at, *outcome.trouble),
+        )  # fmt: skip
+
+    @property
+    def holds(self) -> bool:
+        """It is being held now, and that may be ended."""
+        return self.runs and self.current is not None and self.current.step == "hold" and not self.stopping
+
+    def left_s(self, now: float) -> float | None:
+        """Until the node heals itself, by its own timer."""
+        return None if self.deadline is None else max(0.0, self.deadline - now)
+
+    # --- life ---------------------------------------------------------------------------------------------
+
+    def begin(self, over: Callable[[], None]) -> None:
+        """Start. `over` is called once, when all are over."""
+        self._told_over = over
+        self._task = asyncio.ensure_future(self._all())
+        self._task.add_done_callback(self._done)
+
+    async def over(self) -> None:
+        """Return when it has ended, however."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _all(self) -> None:
+        why: str | None = None
+        for index, item in enumerate(self.items):
+            if self.stopping:
+                why = why or "aborted before"
+            if why is not None:
+                item.not_begun = why
+                continue
+            self._next(index)
+            item.outcome = await self._one(item, again=index > 0)
+            if item.outcome is not None and not item.outcome.healthy:
+                why = f"{item.title} did not leave all well"
+
+    def _next(self, index: int) -> None:
+        self.at, self.steps, self.current, self.deadline = index, [], None, None
+        self.live, self.strip, self._healed = None, Strip(), False
+        self._looked = float("-inf")
+
+    async def _one(self, item: Item, *, again: bool) -> Outcome | None:
+        """again: time has gone by since its guards were asked. None: it was not begun."""
+        try:
+            if again:
+                self.asking = True
+                try:
+                    await item.run.prepare()
+                finally:
+                    self.asking = False
+                if item.run.plan.refused:
+                    return await item.run.refused()
+                if self.stopping:
+                    item.not_begun = "aborted before"
+                    return None
+            outcome = await item.run.carry_out(self._observe)
+        except CannotError as error:
+            return Outcome(record=None, healthy=False, code=1, trouble=(f"nothing was touched: {error}",))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear where things stand
+            told = f"this console failed ({error!r}): the node puts back by itself at its deadline"
+            where = f"on {item.run.node}: systemctl list-timers 'haconsole-revert-*'; ls /run/haconsole"
+            return Outcome(record=None, healthy=False, code=UNVERIFIED, trouble=(told, where))
+        finally:
+            self.deadline, self.current = None, None
+        self._take()
+        return outcome
+
+    def _observe(self, told: Told) -> None:
+        if told.left_s is not None and not self._healed:
+            self.deadline = self._clock() + told.left_s
+        if told.ended is None:
+            self.current = told
+            return
+        self.current = None
+        self.steps.append(told)
+        if told.ok and told.step in {"put-back", "disarm"}:
+            self._healed, self.deadline = True, None
+
+    def look(self, picture: ClusterPicture) -> None:
+        """Take what was measured, not too often; the drill has eyes of its own."""
+        now = self._clock()
+        if self.runs and not 0 <= now - self._looked < LOOK_S:
+            self._looked = now
+            self._take()
+
+    def _take(self) -> None:
+        try:
+            live = self.item.run.live()
+        except Exception as error:  # noqa: BLE001 - a picture that cannot be drawn must not end a drill
+            self.trouble = f"what it measures cannot be shown: {error!r}"
+            return
+        self.trouble = None
+        if live is not None:
+            self.live = live
+            self.strip.take(live.traffic)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._finished, self.current, self.deadline = True, None, None
+        error = None if task.cancelled() else task.exception()
+        if (error is not None or task.cancelled()) and self.item.outcome is None:
+            told = f"this console failed ({error!r}): the node puts back by itself at its deadline"
+            self.item.outcome = Outcome(record=None, healthy=False, code=UNVERIFIED, trouble=(told,))
+        self._told_over()
+
+    # --- what the operator may ask for --------------------------------------------------------------------
+
+    def abort(self) -> bool:
+        """Put everything back, and begin no other drill. False: asked for before, or over; nothing changes."""
+        if self.stopping or not self.runs:
+            return False
+        self.stopping = True
+        self.item.run.abort()
+        return True
+
+    def end_hold(self) -> bool:
+        """Put back now, as planned. False: it is not being held."""
+        if not self.holds:
+            return False
+        self.item.run.end_hold()
+        return True
+
+    async def extend(self) -> int | None:
+        """Wind the node's timer up again, to its whole time; the seconds, None: it stays as it was."""
+        limit = self.plan.action.deadline
+        if not self.holds or limit is None or not await self.item.run.extend(limit.seconds):
+            return None
+        self.deadline = self._clock() + limit.seconds
+        return limit.seconds

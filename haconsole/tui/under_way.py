@@ -1,0 +1,69 @@
+"""What the console carries out: an action (`acting.Acting`) or drills (`drilling.Drilling`), as all screens see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from haconsole.cluster.picture import ClusterPicture
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How it ended. word: `done`, `deviated`. code: of a console that was left meanwhile, as of the command line."""
+
+    word: str
+    text: str
+    well: bool
+    code: int
+    look_at: tuple[str, ...] = ()
+
+
+class UnderWay(Protocol):
+    """Never cancelled: it is asked to stop, and is over when everything was put back."""
+
+    cluster: str
+    stopping: bool
+    """It was asked to put back."""
+
+    @property
+    def runs(self) -> bool: ...
+
+    @property
+    def ended(self) -> Ended | None:
+        """None: it runs."""
+
+    @property
+    def title(self) -> str:
+        """`squid-stop on proxy-serv01`."""
+
+    @property
+    def mark(self) -> str:
+        """What headers call it: `squid-stop`, `drill squid-stop`."""
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def operation(self) -> str:
+        """Its name on the nodes, now."""
+
+    @property
+    def own_path(self) -> bool:
+        """It cuts the console's own way: putting back must wait for the node."""
+
+    def left_s(self, now: float) -> float | None:
+        """Until the node heals itself."""
+
+    def begin(self, over: Callable[[], None]) -> None:
+        """Start; `over` is called once."""
+
+    async def over(self) -> None:
+        """Return when it has ended, however."""
+
+    def look(self, picture: ClusterPicture) -> None:
+        """See what clients lose."""
+
+    def abort(self) -> bool:
+        """Put everything back. False: asked for before, or over."""

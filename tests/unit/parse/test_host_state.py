@@ -1,0 +1,71 @@
+"""What a node tells of its routes, its disks and its connections, as real nodes print it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from haconsole.model.readings import FileSystem, HostReading
+from haconsole.parse.errors import ParseError
+from haconsole.parse.host_state import parse_host_state
+
+TEXT = """routes
+default via 203.0.113.80 dev eth1 proto static metric 100
+unreachable default dev lo metric 4294967295
+disks
+9c1b3a5f00000000 4096 5120710 3911042 1310720 1204551 /
+9c1b3a5f00000000 4096 5120710 3911042 1310720 1204551 /var/log
+17 4096 101293 100211 405172 404310 /run
+0 4096 0 0 0 0 /proc
+connections
+812
+262144
+"""
+
+
+def test_a_node_that_tells_everything() -> None:
+    assert parse_host_state(TEXT) == HostReading(
+        default_routes=("via 203.0.113.80 dev eth1",),
+        file_systems=(
+            FileSystem(
+                path="/",
+                size_bytes=5120710 * 4096,
+                free_bytes=3911042 * 4096,
+                inodes=1310720,
+                free_inodes=1204551,
+            ),
+            FileSystem(
+                path="/run", size_bytes=101293 * 4096, free_bytes=100211 * 4096, inodes=405172, free_inodes=404310
+            ),
+        ),
+        connections=812,
+        connections_limit=262144,
+    )
+
+
+def test_no_route_is_not_the_same_as_a_route_that_could_not_be_told() -> None:
+    assert parse_host_state("routes\n\ndisks\nconnections\n").default_routes == ()
+    assert parse_host_state("disks\nconnections\n") == HostReading()
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("default dev ppp0 scope link", "dev ppp0"),
+        ("default proto static\\ nexthop via 10.0.0.1 dev a\\ nexthop via 10.0.0.2 dev b", "via 10.0.0.1 dev a via"),
+        ("default via fe80::1 dev \x1b[31m", "via fe80::1 dev"),
+    ],
+)
+def test_odd_routes(line: str, told: str) -> None:
+    (route,) = parse_host_state(f"routes\n{line}\ndisks\nconnections\n").default_routes or ()
+    assert route.startswith(told) and "\x1b" not in route
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=400))
+def test_whatever_comes_is_read_or_refused(text: str) -> None:
+    for candidate in (text, f"routes\n{text}\ndisks\n{text}\nconnections\n{text}"):
+        try:
+            parse_host_state(candidate)
+        except ParseError:
+            continue
