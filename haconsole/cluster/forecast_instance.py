@@ -275,7 +275,7 @@ def _watched(
     instance = base.instance
     links = {c.interface: c for c in mine if c.thing is Thing.LINK}
     found: list[_Watched] = []
-    names = {t.name: t.weight for t in instance.tracked_interfaces}
+    names = {t.name: t.weight for t in instance.tracked_interfaces} or _undumped_links(node, instance)
     own = instance.interface
     if own is not None:
         names[own] = 0
@@ -300,6 +300,15 @@ def _watched(
         before = Track(kind=TrackKind.FILE, name=file.name, weight=file.weight, value=file.value)
         found.append(_file(picture, node, before, _of(mine, Thing.DRAIN)))
     return found
+
+
+def _undumped_links(node: NodePicture, instance: InstancePicture) -> dict[str, int]:
+    """keepalived 2.1's dump shows nothing that an owner tracks; of that it does watch the links (run on 2.1.5)."""
+    version = node.versions.keepalived if node.versions is not None else None
+    if instance.priority != OWNER or version is None or version.triple[:2] != (2, 1) or node.config is None:
+        return {}
+    conf = next((c for c in vrrp_instances(node.config.conf) if c.name == instance.name), None)
+    return {} if conf is None else {name: weight for name, weight in conf.tracked_interfaces if weight == 0}
 
 
 def _first_result(picture: ClusterPicture, node: NodePicture, watch: ScriptWatch | None) -> int | None:

@@ -271,7 +271,14 @@ SOAK: Final = (
         lambda lab: faults.frozen(one(lab)),
         f"node-unreachable/{ONE}//",
         MOVED,
-        ids("node-stale", "vip-held-by-several", "vip-not-serving", "squid-not-answering", "vip-holders-unknown"),
+        ids(
+            "node-stale",
+            "vip-held-by-several",
+            "two-masters",
+            "vip-not-serving",
+            "squid-not-answering",
+            "vip-holders-unknown",
+        ),
         stays=ids("keepalived-starved", "wire-jitter"),
     ),
     Fault(

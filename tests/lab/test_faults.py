@@ -103,7 +103,11 @@ def wait_cleared(watching: Console, fault: Fault) -> None:
 
 
 def told(watching: Console) -> str:
-    return "\n".join(f"{f.key} <- {f.follows_from}: {f.summary}" for f in watching.step()) + f"\nseen {watching.seen}"
+    return (
+        "\n".join(f"{f.key} <- {f.follows_from}: {f.summary}" for f in watching.step())
+        + f"\nseen {watching.seen}\n"
+        + "\n".join(o.text for o in watching.look().picture.log[-40:])
+    )
 
 
 def test_a_busy_pair_is_quiet_for_a_minute(quiet_lab: Lab, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_tracking_that_keepalived_ignores_is_worth_knowing() -> None:
     play = owner_of_2_1(second_ok=True)
     found = play.one("tracking-ignored")
     assert (found.severity, found.instance) == (Severity.INFO, "proxy_ip1")
-    assert "does not watch chk_squid_service and eth1" in found.summary
+    assert "does not watch chk_squid_service, /etc" in found.summary  # the link it does watch
     assert play.verdict == "ok"
 
 
