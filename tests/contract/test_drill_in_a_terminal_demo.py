@@ -7,7 +7,7 @@ from tests.contract.test_console_in_a_terminal_demo import SMALL, demo, terminal
 
 def test_a_console_that_is_left_mid_drill_puts_back_says_so_and_then_ends() -> None:
     with terminal(demo("--scenario", "healthy"), SMALL) as console:
-        console.shows("all well", "4 Drills")
+        console.shows("all well", "4 Dril")
         console.press("4")
         console.shows("revert-only", "never", "allow")
         console.press("Down", "Enter")
@@ -28,4 +28,4 @@ def test_a_console_that_may_only_look_has_no_drills() -> None:
     with terminal([*argv[:at], "--read-only", *argv[at:]], SMALL) as console:
         console.shows("all well", "READ-ONLY")
         console.press("4", "6")
-        console.lacks("Drills")
+        console.lacks("Dril")
