@@ -85,7 +85,8 @@ HOST = CommandSpec(
         "sh",
         "-c",
         (
-            'r=$(ip -o route show default) && echo routes && echo "$r"; echo disks; '
+            "r=$({ ip -o route show default && echo routes; } | head -c 20000); "
+            'case $r in *routes) echo routes; echo "${r%routes}";; esac; echo disks; '
             f"stat -f -c '{HOST_FORMAT}' -- \"$@\"; echo connections; "
             "cd /proc/sys/net/netfilter && cat nf_conntrack_count nf_conntrack_max; true"
         ),

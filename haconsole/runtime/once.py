@@ -76,7 +76,7 @@ class Look:
             try:
                 async with asyncio.timeout(SIGN_OF_LIFE_S):
                     await self._beat(reader)
-                    await self._groups(reader, (Group.UNITS,))  # believed no longer than the slow node took
+                    await self._take_all(reader.read_units)  # believed no longer than the slow node took
             except Exception as error:  # noqa: BLE001 - as in `_node`
                 self._lost(node, error, "answered, and then no more")
 
@@ -100,7 +100,9 @@ class Look:
         async def one(node: str, reader: NodeReader) -> None:
             try:
                 async with asyncio.timeout(AGAIN_S):
-                    await self._groups(reader, (Group.KERNEL, Group.UNITS, Group.DAEMON))
+                    await self._groups(reader, (Group.KERNEL,))
+                    await self._take_all(reader.read_units)
+                    await self._groups(reader, (Group.DAEMON,))
             except Exception as error:  # noqa: BLE001 - as in `_node`
                 self._lost(node, error, "answered, and then no more")
 

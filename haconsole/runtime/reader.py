@@ -149,10 +149,16 @@ class NodeReader:
         return [interpret.kernel(self.context, self._clock.now(), outputs)]
 
     async def read_units(self) -> list[Event]:
+        return self._units_told(await self._run(_UNITS))
+
+    async def read_units_and_host(self) -> list[Event]:
+        """On one trip, for those who look again and again."""
         outputs = await self._run([*_UNITS, read.HOST])
-        at, context = self._clock.now(), self.context
-        operation_told = interpret.operation(context, at, outputs)
-        return [self._note_units(at, outputs), operation_told, interpret.host(context, at, outputs)]
+        return [*self._units_told(outputs), interpret.host(self.context, self._clock.now(), outputs)]
+
+    def _units_told(self, outputs: interpret.Outputs) -> list[Event]:
+        at = self._clock.now()
+        return [self._note_units(at, outputs), interpret.operation(self.context, at, outputs)]
 
     async def read_host(self) -> list[Event]:
         """On a trip of its own, for those who read units only once, with `introduce`."""
@@ -413,7 +419,7 @@ _UNITS: Final = (read.UPTIME, read.UNITS, operation.STATE)
 
 _READERS: Final[Mapping[Group, Callable[[NodeReader], Awaitable[list[Event]]]]] = {
     Group.KERNEL: NodeReader.read_kernel,
-    Group.UNITS: NodeReader.read_units,
+    Group.UNITS: NodeReader.read_units_and_host,
     Group.DAEMON: NodeReader.read_daemon,
     Group.SQUID: NodeReader.read_squid,
     Group.COUNTERS: NodeReader.read_counters,
