@@ -64,8 +64,12 @@ class _SshLater:
 
 
 def warm_up() -> None:
-    """Begin to import SSH in a thread: for those who are sure to connect and have other things to do first."""
-    threading.Thread(target=_import_ssh, name="import ssh", daemon=True).start()
+    """Begin to import SSH in a thread: for those who are sure to connect and have other things to do first.
+
+    The process does not end before the import has: libraries that are being set up while the interpreter is taken
+    down end it by a segmentation fault (2 of 2400 wrong calls, Python 3.11).
+    """
+    threading.Thread(target=_import_ssh, name="import ssh", daemon=False).start()
 
 
 def _import_ssh() -> None:

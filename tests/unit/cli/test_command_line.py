@@ -57,6 +57,20 @@ def test_a_wrong_call_says_so_on_stderr_and_nothing_on_stdout(words: list[str], 
     assert "Traceback" not in done.stderr
 
 
+def test_the_process_does_not_end_while_libraries_are_still_being_imported() -> None:
+    code = (
+        "import atexit, sys\n"
+        "def late():\n"
+        "    module = sys.modules.get('haconsole.io.ssh')\n"
+        "    print(module is not None and not module.__spec__._initializing)\n"
+        "atexit.register(late)\n"
+        "from haconsole.runtime.assemble import warm_up\n"
+        "warm_up()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
 def test_an_unknown_cluster_is_named_with_those_there_are() -> None:
     done = run("status", "--config", str(EXAMPLE), "--cluster", "proxi")
     assert done.returncode == 64
