@@ -238,6 +238,12 @@ def change(kind: str | None, command: str) -> str:
     return group(f"{_PATH} {needs_armed(kind) if kind else ''} {command}")
 
 
+def heart(script: str) -> str:
+    """What a text of `change` does once its guard let it: `systemctl stop squid.service`."""
+    body = script.removeprefix("{ ").removesuffix(" }").rpartition("exit 75; };")[2]
+    return body.strip().removeprefix(_PATH).strip().removeprefix("exec ").rstrip("; ")
+
+
 # --- what heals -----------------------------------------------------------------------------------
 
 

@@ -180,6 +180,12 @@ def under_sudo(spec: CommandSpec, names: Names) -> tuple[str, ...] | None:
             return None
 
 
+def plain(spec: CommandSpec, names: Names) -> tuple[str, ...]:
+    """The program that the login itself runs for the entry, without what goes to its standard input."""
+    argv = spec.filled(names)
+    return argv[1:] if spec.verb is Verb.FEED else argv
+
+
 def read_as_root(file: str) -> tuple[str, ...]:
     """What sudo is asked to run for a file that the login may not read: no password comes along."""
     return ("sed", "-e", "s/auth_pass.*/auth_pass (secret)/", "--", file)

@@ -129,7 +129,7 @@ SIGNUM_JSON = CommandSpec(
 )
 STATS_SIGNAL: Final = 12
 JSON_SIGNAL: Final = 36
-"""As all builds that were run say (KEEPALIVED 2.1). A daemon that says another number is not asked."""
+"""As all builds that were run say (docs/keepalived-versions.md). A daemon that says another number is not asked."""
 STATS = CommandSpec(
     id="support.stats",
     verb=Verb.DUMP,

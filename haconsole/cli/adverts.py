@@ -14,6 +14,7 @@ import click
 from haconsole.cli import output, setup
 from haconsole.cli.adverts_print import Enough, Printer
 from haconsole.cli.exits import Exit
+from haconsole.model.capture import Heard
 from haconsole.wire import pcap
 from haconsole.wire.errors import WireError
 
@@ -105,7 +106,8 @@ def _read(name: str, printer: Printer) -> int:
                 try:
                     records.extend(reader.feed(block))
                 finally:  # what came before a break is shown
-                    _put(printer.lines(intake.take(records, error_s=None)))
+                    found = intake.take_all(records, error_s=None)
+                    _put(b"".join(printer.lines([x]) if isinstance(x, Heard) else printer.unread([x]) for x in found))
             if not printer.full:
                 reader.end()
         except WireError as error:
@@ -118,7 +120,7 @@ def _read(name: str, printer: Printer) -> int:
         output.talk(f"haconsole: {name}: {broken}")
         return int(Exit.DONE if printer.shown else Exit.FAILED)
     _put(printer.last())
-    if bad := intake.counts(0.0).unreadable:
+    if bad := intake.unreadable:
         output.talk(f"haconsole: {name}: {bad} packets claim to be VRRP and cannot be read")
     return int(Exit.DONE)
 

@@ -9,19 +9,20 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from haconsole.cli import output, setup
 from haconsole.cli.adverts import tell
 from haconsole.cli.adverts_print import Enough, Outlet, Printer
 from haconsole.cli.exits import Exit
 from haconsole.io.ports import Clock, Frames
-from haconsole.model.capture import CaptureCounts, CaptureNews, CapturePhase, CaptureState, Heard
+from haconsole.model.capture import CaptureCounts, CaptureNews, CapturePhase, CaptureState, Heard, Unread
 from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.spec import NodeSpec
 from haconsole.runtime.capture import NodeCapture
 from haconsole.runtime.capture_local import LocalListener
 
+T = TypeVar("T", Heard, Unread)
 END_S: Final = 2.5
 """How long the last counts of nodes are waited for."""
 FLUSH_S: Final = 2.0
@@ -61,6 +62,7 @@ async def on_nodes(wanted: Sequence[Wanted], enough: Enough) -> int:
             interface=w.interface,
             thin_out=enough.form != "pcap",
             gives_up=gives_up,
+            unread=live,
         )
         for w in wanted
     ]
@@ -78,7 +80,7 @@ def gives_up(problem: Problem, listened: bool) -> bool:
 async def on_interface(frames: Frames, interface: str, clock: Clock, enough: Enough) -> int:
     """Listen on an interface of this machine that is open already; returns the exit code."""
     live = _Live(Printer(enough.form, enough.count, [interface]))
-    listener = LocalListener(frames, interface, clock, live, thin_out=enough.form != "pcap")
+    listener = LocalListener(frames, interface, clock, live, thin_out=enough.form != "pcap", unread=live)
     return await live.run([(listener, listener.run)], enough.seconds)
 
 
@@ -96,7 +98,14 @@ class _Live:
 
     async def packets(self, heard: Sequence[Heard]) -> None:
         """See `Sink`."""
-        if not self._enough.is_set() and (data := self._printer.lines(heard)):
+        await self._put(self._printer.lines, heard)
+
+    async def unread(self, found: Sequence[Unread]) -> None:
+        """See `UnreadSink`."""
+        await self._put(self._printer.unread, found)
+
+    async def _put(self, made: Callable[[Sequence[T]], bytes], found: Sequence[T]) -> None:
+        if not self._enough.is_set() and (data := made(found)):
             await self._outlet.put(data)
         if self._printer.full:
             self._enough.set()

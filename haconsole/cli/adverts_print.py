@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from haconsole.model.capture import Heard
-from haconsole.report.adverts import packet_document, packet_line
+from haconsole.model.capture import Heard, Unread
+from haconsole.report.adverts import packet_document, packet_line, unread_document, unread_line
 from haconsole.wire import pcap
 
 CHUNKS: Final = 8
@@ -62,6 +62,22 @@ class Printer:
             if part:
                 parts.append(part)
                 self.shown += 1
+        return b"".join(parts)
+
+    def unread(self, found: Sequence[Unread]) -> bytes:
+        """What to write for packets that cannot be read; in a pcap they are not."""
+        parts: list[bytes] = []
+        for one in found:
+            if self.full or self._form == "pcap":
+                break
+            self.shown += 1
+            if self._form == "text":
+                name = None if one.place is None else one.place.ljust(self._width)
+                line = unread_line(one.at, one.envelope, one.why, heard_by=name)
+            else:
+                document = unread_document(one.at, one.envelope, one.problem, one.place)
+                line = json.dumps(document, ensure_ascii=False, allow_nan=False)
+            parts.append(line.encode() + b"\n")
         return b"".join(parts)
 
     def last(self) -> bytes:

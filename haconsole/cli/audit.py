@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from haconsole.cli import output
+from haconsole.cli import output, setup
 from haconsole.cli.exits import Exit
 from haconsole.parse.text import clean
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from haconsole.operations.audit import Chain, Written
 
 
@@ -30,7 +33,6 @@ def command() -> None:
 @click.option("--last", type=click.IntRange(min=1), default=50, show_default=True, help="So many entries.")
 @click.option("--operation", help="Only this operation.", metavar="ID")
 @click.option("--node", help="Only what concerns this node.", metavar="NODE")
-@click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")
 @click.pass_context
 def show(
     ctx: click.Context,
@@ -40,10 +42,10 @@ def show(
     last: int,
     operation: str | None,
     node: str | None,
-    no_color: bool,
 ) -> None:
-    """The last entries of FILE (default: the log of this user).
+    """The last entries of FILE (default: the log of this user), each day under its date, in local time.
 
+    One line an entry where standard output is no terminal.
     Exit code: 0 shown, 1 it cannot be read.
     """
     chain = _read(ctx, file)
@@ -57,7 +59,11 @@ def show(
             fields = each.entry.model_dump(by_alias=True, mode="json")
             output.document({**fields, "number": each.number, "hash": each.hash})
     else:
-        output.draw(_table(wanted), color=not (no_color or (ctx.obj or {}).get("no_color")))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        for told in _lines(wanted, width):
+            output.data(told)
+    if file is None and ctx.obj.get("clusters") is not None and not chain.entries:
+        output.talk("haconsole: nothing yet: a demo's log begins and ends with the demo")
     if chain.breaks:
         first = chain.breaks[0]
         output.talk(f"haconsole: this log is not whole, see `haconsole audit verify`: line {first.line}: {first.why}")
@@ -86,36 +92,67 @@ def verify(ctx: click.Context, file: Path | None, holds: str | None) -> None:
 
 
 def _read(ctx: click.Context, file: Path | None) -> Chain:
-    from haconsole.io.audit_file import AuditError, AuditFile, default_path
+    from haconsole.io.audit_file import AuditError, AuditFile
 
-    path = file or default_path()
     if file is not None and not file.exists():
         output.talk(f"haconsole: there is no file {file}")
         ctx.exit(int(Exit.FAILED))
     try:
-        return AuditFile(path).read()
+        return (setup.audit_file() if file is None else AuditFile(file)).read()
     except AuditError as error:
         output.talk(f"haconsole: {error}")
         ctx.exit(int(Exit.FAILED))
 
 
-def _table(entries: list[Written]) -> Table:
-    from rich.table import Table
-    from rich.text import Text
+def _lines(entries: Sequence[Written], width: int | None) -> Iterator[str]:
+    """An entry a line, under its local date and who did it; a reason is said once an operation.
 
-    table = Table(box=None, pad_edge=False)
-    for title in ("time", "operator", "node", "action", "what", "text"):
-        table.add_column(title)
+    width: longer ones go on below; None: they do not.
+    """
+    nodes, actions, results = (_widest(entries, what) for what in (_node, _action, _result))
+    above, reasons = "", set[tuple[str | None, str]]()
     for each in entries:
         entry = each.entry
+        day, clock = _local(entry.time)
+        if above != (above := f"{day}  {clean(entry.operator)}".strip()):
+            yield above
         # A script is named by its entry, which is in the text; its whole text is in the log (-o json).
         plain = entry.command if entry.command and "-c" not in entry.command else []
         words = [entry.text, " ".join(plain)]
         words += [f"exit {entry.exit_status}"] if entry.exit_status is not None else []
-        words += [f"({entry.reason})"] if entry.reason else []
-        cells = (
-            entry.time, entry.operator, entry.node or "", entry.action or "", entry.result or entry.what,
-            "  ".join(w for w in words if w),
-        )  # fmt: skip
-        table.add_row(*(Text(clean(c)) for c in cells))
-    return table
+        if entry.reason and (why := (entry.operation, entry.reason)) not in reasons:
+            words.append(f"({entry.reason})")
+            reasons.add(why)
+        head = f"{clock}  {_node(each):{nodes}}  {_action(each):{actions}}  {_result(each):{results}}"
+        told = f"{head}  {clean('  '.join(w for w in words if w))}".rstrip()
+        indent = " " * (len(clock) + 2)
+        yield from (
+            [told]
+            if width is None
+            else textwrap.wrap(told, max(width, 40), subsequent_indent=indent, break_on_hyphens=False)
+        )
+
+
+def _node(each: Written) -> str:
+    return clean(each.entry.node or "")
+
+
+def _action(each: Written) -> str:
+    return clean(each.entry.action or "")
+
+
+def _result(each: Written) -> str:
+    return clean(each.entry.result or each.entry.what)
+
+
+def _widest(entries: Sequence[Written], what: Callable[[Written], str]) -> int:
+    return min(24, max((len(what(e)) for e in entries), default=0))
+
+
+def _local(time: str) -> tuple[str, str]:
+    """(date with the zone, HH:MM:SS) of an entry's time; what is none is told as it is."""
+    try:
+        here = datetime.fromisoformat(time).astimezone()
+    except (ValueError, OverflowError):
+        return "", clean(time)
+    return f"{here:%Y-%m-%d %Z}", f"{here:%H:%M:%S}"

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 )
 @click.option("--cluster", "cluster", help="Only this cluster.", metavar="NAME")
 @click.option("--config", "config", type=click.Path(), help="The configuration file.", metavar="FILE")
-@click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")
 @click.pass_context
 def command(  # noqa: PLR0917 - click's
     ctx: click.Context,
@@ -44,7 +43,6 @@ def command(  # noqa: PLR0917 - click's
     config: str | None,
     *,
     apart: bool,
-    no_color: bool,
 ) -> None:
     """Will it work at the next failover? An audit of keepalived.conf, with file and line.
 
@@ -53,7 +51,7 @@ def command(  # noqa: PLR0917 - click's
     Exit code: 0 well, 1 warning, 2 critical, 3 something could not be checked; 64 for a wrong call.
     """
     ctx.obj.update({k: v for k, v in (("cluster", cluster), ("config", config)) if v is not None})
-    color = not (no_color or ctx.obj.get("no_color"))
+    color = not ctx.obj.get("no_color")
     if files:
         checked = [_of_files(files, ids, together=not apart)]
     else:

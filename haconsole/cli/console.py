@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from haconsole.cli import output, setup
 from haconsole.cli.exits import Exit
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from haconsole.runtime.operate import Operate
     from haconsole.tui.app import ConsoleApp
     from haconsole.tui.drilling import Drills
+    from haconsole.tui.maintaining import Maintenance
+
+Made = TypeVar("Made")
 
 
 def open_console(ctx: click.Context) -> int:
@@ -61,6 +64,7 @@ def open_console(ctx: click.Context) -> int:
         run_sources=run_sources,
         operations=_operations(operates, parts),
         drills=_drills(ctx, monitors, operates, parts),
+        maintenance=_maintenance(ctx, monitors, operates, parts),
         lookers=closers,
         read_only=all(c.read_only for c in clusters),
         made=asking.use,
@@ -72,10 +76,9 @@ def _operates(monitors: Sequence[Monitor], parts: Parts) -> Mapping[str, Operate
     changing = [m for m in monitors if not m.spec.read_only]
     if not changing:
         return {}
-    from haconsole.io.audit_file import AuditFile, default_path
     from haconsole.runtime.operate import Operate
 
-    audit = AuditFile(default_path())
+    audit = setup.audit_file()
     return {m.spec.name: Operate(m, parts.connector, parts.clock, audit) for m in changing}
 
 
@@ -96,23 +99,41 @@ def _drills(
         import platformdirs
 
         from haconsole.cli.console_drills import ConsoleDrills
-        from haconsole.cli.drill import _folder
+        from haconsole.cli.drill_shared import drill_folder
 
         own = platformdirs.user_config_path("haconsole") / "drills.toml"
-        operate, folder = operates[monitor.spec.name], _folder(ctx, monitor.spec)
+        operate, folder = operates[monitor.spec.name], drill_folder(ctx, monitor.spec)
         return ConsoleDrills(operate, monitor, parts.clock, folder, operator=setup.operator(), own=own)
 
     return Lazily({m.spec.name: partial(make, m) for m in monitors if m.spec.name in operates})
 
 
-class Lazily(Mapping[str, "Drills"]):
+def _maintenance(
+    ctx: click.Context, monitors: Sequence[Monitor], operates: Mapping[str, Operate], parts: Parts
+) -> Mapping[str, Maintenance]:
+    """By cluster; made, and their modules loaded, when it is first looked whether one is under way."""
+    demo = ctx.obj.get("clusters") is not None
+
+    def make(monitor: Monitor) -> Maintenance:
+        from haconsole.cli.console_maintenance import ConsoleMaintenance, Doors
+        from haconsole.cli.maintain_shared import flow_file
+
+        doors = Doors(
+            monitor=monitor, operate=operates[monitor.spec.name], parts=parts, file=flow_file(ctx, monitor.spec)
+        )
+        return ConsoleMaintenance(doors, setup.operator(), demo=demo)
+
+    return Lazily({m.spec.name: partial(make, m) for m in monitors if m.spec.name in operates})
+
+
+class Lazily(Mapping[str, Made]):
     """Each is made when it is first asked for."""
 
-    def __init__(self, make: Mapping[str, Callable[[], Drills]]) -> None:
+    def __init__(self, make: Mapping[str, Callable[[], Made]]) -> None:
         self._make = make
-        self._made: dict[str, Drills] = {}
+        self._made: dict[str, Made] = {}
 
-    def __getitem__(self, name: str) -> Drills:
+    def __getitem__(self, name: str) -> Made:
         if name not in self._made:
             self._made[name] = self._make[name]()
         return self._made[name]

@@ -11,6 +11,7 @@ import click
 from haconsole.cli.times import SpanType, until
 from haconsole.model.problems import ProblemError
 from haconsole.runtime.operate import Operate, Prepared, Words, WordsError
+from haconsole.runtime.take_over import Found, TakeOver, TakeWords
 from haconsole.tui.source import CannotError, Wish
 
 if TYPE_CHECKING:
@@ -37,17 +38,41 @@ class ConsoleOperations:
         except KeyError:
             raise CannotError(f"there is no node {wish.node}") from None
 
+    async def prepare_left(self, wish: source.LeftWish) -> Found:
+        """Ask every node what it tells. Raises: CannotError."""
+        words = TakeWords(way=wish.way, node=wish.node, operator=self._user, host=self._host)
+        take_over = TakeOver(self._operate)
+        await take_over.ready()
+        try:
+            return await take_over.prepare(words)
+        except (WordsError, ProblemError) as error:
+            raise CannotError(str(error)) from error
+        except KeyError:
+            raise CannotError(f"there is no node {wish.node}") from None
+
+    def by_name(self, prepared: source.LeftPrepared) -> Found:
+        """Its console may live. Raises: CannotError: not prepared here."""
+        if not isinstance(prepared, Found):
+            raise CannotError("it was not prepared here")
+        return TakeOver(self._operate).named(prepared, prepared.left.lock_name)
+
     def refused(self, prepared: source.Prepared) -> None:
         """Write it down."""
-        self._operate.refused(_ours(prepared))
+        if isinstance(prepared, Found):
+            TakeOver(self._operate).refused(prepared)
+        else:
+            self._operate.refused(_ours(prepared))
 
     async def carry_out(
         self, prepared: source.Prepared, observe: Callable[[Told], None], started: Callable[[Executor], None]
     ) -> Report:
         """To the verified end. Raises: CannotError: nothing was changed."""
-        ours = _ours(prepared)
+        ours = prepared if isinstance(prepared, Found) else _ours(prepared)
         try:
-            report = await self._operate.carry_out(ours, observe, started)
+            if isinstance(ours, Found):
+                report = await TakeOver(self._operate).carry_out(ours, observe, started)
+            else:
+                report = await self._operate.carry_out(ours, observe, started)
         except WordsError as error:
             raise CannotError(str(error)) from error
         if self._operate.audit_trouble is not None:
@@ -58,7 +83,7 @@ class ConsoleOperations:
         """Times are read here. Raises: CannotError."""
         if wish.until is not None and wish.revert_after is not None:
             raise CannotError("either a time to revert after, or until when it is drained")
-        wanted, ends = _span("revert after", wish.revert_after), None
+        wanted, ends = span("revert after", wish.revert_after), None
         if wish.until is not None:
             now = self._clock.now()
             try:
@@ -69,7 +94,7 @@ class ConsoleOperations:
         return Words(
             kind=wish.kind, node=wish.node, operator=self._user, host=self._host, interface=wish.interface,
             wanted_s=wanted, until=None if ends is None else ends.replace("+00:00", "Z"),
-            wait_idle_s=_span("wait for idle", wish.wait_idle), reason=wish.reason, ticket=wish.ticket,
+            wait_idle_s=span("wait for idle", wish.wait_idle), reason=wish.reason, ticket=wish.ticket,
             outside_window=wish.outside_window, overrides=wish.overrides, phrase=wish.phrase,
             break_lock=wish.break_lock,
         )  # fmt: skip
@@ -82,7 +107,8 @@ def _ours(prepared: source.Prepared) -> Prepared:
     return prepared
 
 
-def _span(name: str, text: str | None) -> float | None:
+def span(name: str, text: str | None) -> float | None:
+    """What was typed into the field `name`, in seconds. Raises: CannotError."""
     if text is None:
         return None
     try:

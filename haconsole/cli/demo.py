@@ -27,6 +27,7 @@ START_S: Final = 20.0
 END_S: Final = 2.0
 """What the cluster gets to close its doors; then it is ended."""
 _FLAGS: Final = {"--read-only": "read_only", "--no-color": "no_color"}
+_VALUES: Final = {"--cluster": "cluster", "--config": "config"}
 _CHILD: Final = "import sys; sys.path[:] = sys.argv[3:]; from haconsole.demo.child import main; main(*sys.argv[1:3])"
 """Finds this very package, however it was found here."""
 
@@ -60,6 +61,7 @@ def command(ctx: click.Context, scenario: str | None, speed: float, words: tuple
     with embedded(name, speed, console=not words) as clusters:
         # As words: the inner call's own flags replace whatever stands in its `obj`.
         flags = [flag for flag, name in _FLAGS.items() if ctx.obj.get(name)]
+        flags += [w for flag, name in _VALUES.items() if (value := ctx.obj.get(name)) for w in (flag, str(value))]
         ctx.exit(run([*flags, *words], obj={"clusters": clusters}))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,20 +48,13 @@ _FILE = click.option("--file", "file", type=click.Path(dir_okay=False), help="Ow
 @command.command("list", epilog="Example: haconsole drill list --file our-drills.toml")
 @_FILE
 @_FORM
+@_CLUSTER
 @click.pass_context
-def list_(ctx: click.Context, file: str | None, form: str) -> None:
-    """Which drills there are. No node is asked."""
-    drills = _drills(file)
-    if form == "json":
-        listed = [
-            {"name": d.name, "about": d.about, "action": d.kind.value, "interface": d.interface, "hold_s": d.hold_s,
-             "expects": sorted(e.value for e in d.expects), "outage_at_most_s": d.outage_at_most_s}
-            for d in drills.values()
-        ]  # fmt: skip
-        output.document({"drills": listed})
-        return
-    for drill in drills.values():
-        output.data(f"{drill.name:<20} {drill.about}")
+def list_(ctx: click.Context, file: str | None, form: str, cluster: str | None) -> None:
+    """Which drills there are, and how each went last time on each node. No node is asked."""
+    from haconsole.cli.drill_list import list_drills
+
+    ctx.exit(list_drills(_drills(file), _past(ctx), cluster=cluster, form=form))
 
 
 @command.command(
@@ -95,6 +87,7 @@ def run(ctx: click.Context, /, **options: object) -> None:
     confirmed 2, refused 3, aborted 4, failed 1, or 5 where the state could not be verified.
     """
     from haconsole.cli.drill_run import run_drills
+    from haconsole.cli.drill_shared import drill_folder
 
     _remember(ctx, options)
     drills = _drills(_text(options["file"]))
@@ -111,7 +104,7 @@ def run(ctx: click.Context, /, **options: object) -> None:
     ctx.exit(
         runner(
             run_drills(
-                spec, wishes, _folder(ctx, spec), form=str(options["form"]), confirm=confirm,
+                spec, wishes, drill_folder(ctx, spec), form=str(options["form"]), confirm=confirm,
                 dry_run=bool(options["dry_run"]), report=None if report is None else Path(report),
             )
         )
@@ -185,16 +178,22 @@ def report(ctx: click.Context, /, **options: object) -> None:
         raise click.UsageError("--report is for one ID, --from for none")
     if place is not None:
         ctx.exit(report_from(place, form=form, color=color))
-    spec = None if ctx.obj.get("clusters") is None else setup.clusters(ctx)[0]
     last = options["last"] if isinstance(options["last"], int) else 20
     ctx.exit(
         report_drills(
-            _folder(ctx, spec), ids, last=last, cluster=_text(options["cluster"]), form=form, target=target, color=color
+            _past(ctx), ids, last=last, cluster=_text(options["cluster"]), form=form, target=target, color=color
         )
-    )
+    )  # fmt: skip
 
 
 # --- what is shared ---------------------------------------------------------------------------------------
+
+
+def _past(ctx: click.Context) -> DrillFolder:
+    """Where past runs are; no configuration is needed."""
+    from haconsole.cli.drill_shared import drill_folder
+
+    return drill_folder(ctx, None if ctx.obj.get("clusters") is None else setup.clusters(ctx)[0])
 
 
 def _remember(ctx: click.Context, options: Mapping[str, object]) -> None:
@@ -239,16 +238,6 @@ def _cluster_of(ctx: click.Context, node: str) -> ClusterSpec:
     return cluster_of(setup.clusters(ctx), node)
 
 
-def _folder(ctx: click.Context, spec: ClusterSpec | None) -> DrillFolder:
-    """Of a demo beside its key, which goes with it: its cluster's name may be a real one's."""
-    from haconsole.io.drill_file import ENVIRONMENT, DrillFolder, default_folder
-
-    key = None if spec is None else spec.nodes[0].ssh.identity_file
-    if ctx.obj.get("clusters") is not None and key is not None and not os.environ.get(ENVIRONMENT):
-        return DrillFolder(key.parent / "drills")
-    return DrillFolder(default_folder())
-
-
 def _wish(spec: ClusterSpec, drill: Drill, options: Mapping[str, object], *, read_only: bool) -> Wish:
     from haconsole.runtime.drill_live import Wish
 
@@ -275,10 +264,11 @@ def _finish(
     ctx: click.Context, how: Callable[..., object], id_: str | None, options: Mapping[str, object], **more: object
 ) -> None:
     """Resume or abort the run that is meant. Raises: click.exceptions.Exit."""
+    from haconsole.cli.drill_shared import drill_folder
     from haconsole.io.drill_file import DrillFileError
 
     specs = setup.clusters(ctx)
-    folder = _folder(ctx, specs[0])
+    folder = drill_folder(ctx, specs[0])
     try:
         open_ = folder.unfinished()
         chosen = folder.run(id_) if id_ is not None else next(iter(open_), None)
@@ -296,16 +286,6 @@ def _finish(
     ctx.exit(
         runner(how(specs, chosen, form=str(options["form"]), report=None if report is None else Path(report), **more))
     )
-
-
-async def typed(node: str) -> bool:
-    """Ask for the node's name; False: another one, or nobody to ask."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    sys.stderr.write("> ")
-    sys.stderr.flush()
-    answer: str = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip() == node
 
 
 def code(record: DrillRecord) -> int:

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from haconsole.cli import drill, output
-from haconsole.cli.drill_shared import Steps, followed, show, stoppable, write_report
+from haconsole.cli import drill, output, setup
+from haconsole.cli.drill_shared import followed, show, write_report
 from haconsole.cli.exits import Exit
+from haconsole.cli.steps import Steps, stoppable
 from haconsole.parse.text import clean
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ async def resume_drill(
     specs: Sequence[ClusterSpec], run: Run, *, form: str, report: Path | None, wait: bool = False
 ) -> int:
     """Returns the exit code."""
-    from haconsole.io.audit_file import AuditFile, default_path
     from haconsole.io.drill_file import DrillFileError, DrillFolder
     from haconsole.runtime.drill_resume import Resume, Who
     from haconsole.runtime.operate import Operate
@@ -52,7 +52,7 @@ async def resume_drill(
         )
         return int(Exit.USAGE)
     made: list[Resume] = []
-    audit = AuditFile(default_path())
+    audit = setup.audit_file()
     try:
         async with followed(
             spec, lambda monitor, parts: made.append(Resume(monitor, parts.connector, parts.clock, audit, run))
@@ -70,13 +70,13 @@ async def resume_drill(
         output.talk(f"haconsole: {error}")
         return int(Exit.FAILED)
     write_report(record, DrillFolder(run.path.parent), report)
-    show(record, form)
+    show(record, DrillFolder(run.path.parent), form)
     return drill.code(record)
 
 
 async def abort_drill(specs: Sequence[ClusterSpec], run: Run, *, form: str, report: Path | None) -> int:
     """Ask its console, or end it here; returns the exit code."""
-    from haconsole.io.drill_file import DrillFileError
+    from haconsole.io.drill_file import DrillFileError, DrillFolder
 
     if not run.alive:
         return await resume_drill(specs, run, form=form, report=report)
@@ -99,7 +99,7 @@ async def abort_drill(specs: Sequence[ClusterSpec], run: Run, *, form: str, repo
             f"haconsole: {run.id} was not over after {ABORTED_S:.0f} s; its node puts back by itself at its deadline"
         )
         return int(Exit.UNVERIFIED)
-    show(record, form)
+    show(record, DrillFolder(run.path.parent), form)
     return drill.code(record)
 
 

@@ -48,7 +48,7 @@ def report_drills(
     if target is not None and runs:
         write_report(runs[0].record, folder, target)
     if len(ids) == 1 and runs:
-        show(runs[0].record, form)
+        show(runs[0].record, folder, form)
         return int(Exit.DONE)
     return _compare(runs, problems, form, color=color)
 

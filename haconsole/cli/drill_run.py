@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from haconsole.cli import drill, output
-from haconsole.cli.drill_shared import Steps, followed, show, stoppable, write_report
+from haconsole.cli import drill, output, setup
+from haconsole.cli.drill_shared import followed, show, write_report
 from haconsole.cli.exits import Exit
+from haconsole.cli.steps import Steps, stoppable, typed
 from haconsole.model.drill import DrillRecord, Verdict
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ async def run_drills(
     report: Path | None,
 ) -> int:
     """One after the other; returns the exit code: that of the first which did not pass, or 0."""
-    from haconsole.io.audit_file import AuditFile, default_path
     from haconsole.io.drill_file import DrillFileError
     from haconsole.runtime.drill import DrillRun
     from haconsole.runtime.operate import Operate, WordsError
@@ -38,7 +38,7 @@ async def run_drills(
     worst = int(Exit.DONE)
     try:
         async with followed(spec) as (monitor, parts):
-            operate = Operate(monitor, parts.connector, parts.clock, AuditFile(default_path()))
+            operate = Operate(monitor, parts.connector, parts.clock, setup.audit_file())
             for number, wish in enumerate(wishes):
                 run = DrillRun(operate, monitor, parts.clock, folder, wish)
                 if number and not dry_run:
@@ -50,7 +50,7 @@ async def run_drills(
                         continue
                     return worst
                 write_report(told, folder, None if report is None else _place(report, wish, number, len(wishes)))
-                show(told, form)
+                show(told, folder, form)
                 worst = worst or drill.code(told)
                 rest = [w.drill.name for w in wishes[number + 1 :]]
                 if rest and not healthy(told):
@@ -91,7 +91,7 @@ async def _one(run: DrillRun, operate: object, *, form: str, confirm: str | None
         return int(Exit.REFUSED if prepared.plan.refused else Exit.DONE)
     if prepared.plan.refused:
         return run.refused()
-    if confirm is None and not await drill.typed(run.wish.node):
+    if confirm is None and not await typed(run.wish.node):
         output.talk(
             f"haconsole: not confirmed, nothing was touched (--confirm {run.wish.node} where nobody can be asked)"
         )

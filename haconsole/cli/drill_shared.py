@@ -1,11 +1,11 @@
-"""What `haconsole drill`'s commands share: a watched cluster, steps on stderr, signals, the outcome on stdout."""
+"""What `haconsole drill`'s commands share: a watched cluster, the report, the outcome on stdout."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,13 +14,24 @@ from haconsole.model.drill import DrillRecord
 from haconsole.parse.text import clean
 
 if TYPE_CHECKING:
+    import click
+
     from haconsole.io.drill_file import DrillFolder
     from haconsole.model.spec import ClusterSpec
     from haconsole.runtime.assemble import Parts
-    from haconsole.runtime.executor import Told
     from haconsole.runtime.monitor import Monitor
 
 _SIGNS: Final = {True: "●", False: "✖", None: "?"}
+
+
+def drill_folder(ctx: click.Context, spec: ClusterSpec | None) -> DrillFolder:
+    """Of a demo beside its key, which goes with it: its cluster's name may be a real one's."""
+    from haconsole.io.drill_file import ENVIRONMENT, DrillFolder, default_folder
+
+    key = None if spec is None else spec.nodes[0].ssh.identity_file
+    if ctx.obj.get("clusters") is not None and key is not None and not os.environ.get(ENVIRONMENT):
+        return DrillFolder(key.parent / "drills")
+    return DrillFolder(default_folder())
 
 
 @asynccontextmanager
@@ -42,44 +53,6 @@ async def followed(
         await asyncio.gather(following, return_exceptions=True)
 
 
-class Steps:
-    """Steps as lines on standard error, the running one in place."""
-
-    def __init__(self, stop: Callable[[], None] = lambda: None) -> None:
-        self.progress = output.Progress()
-        self._stop, self._stopping = stop, False
-
-    def told(self, step: Told) -> None:
-        left = "" if step.left_s is None else f"   the node heals itself in {step.left_s:.0f} s"
-        if step.ended is None:
-            self.progress.show(f"… {step.step}: {step.text}{left}")
-            return
-        self.progress.clear()
-        output.talk(f"{'●' if step.ok else '✖'} {step.step}: {step.text}")
-
-    def stop(self) -> None:
-        """Ctrl-C, a hang-up: put back. Once more changes nothing."""
-        self.progress.clear()
-        if not self._stopping:
-            output.talk("stopping: what was changed is put back, and verified …")
-        self._stopping = True
-        self._stop()
-
-
-@contextmanager
-def stoppable(steps: Steps) -> Iterator[None]:
-    """From now on signals ask to stop, and end nothing."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    for each in signals:
-        loop.add_signal_handler(each, steps.stop)
-    try:
-        yield
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)
-
-
 # --- outcome ----------------------------------------------------------------------------------------------
 
 
@@ -87,15 +60,10 @@ def write_report(record: DrillRecord, folder: DrillFolder, target: Path | None) 
     """The report of `record`, whose run is in `folder`, to `target`; None: none is wanted. What fails is told."""
     if target is None:
         return
-    from haconsole.io.drill_file import DrillFileError
     from haconsole.report import drill_files
 
     try:
-        pcap = folder.run(record.id).pcap()
-    except DrillFileError:
-        pcap = None
-    try:
-        drill_files.write(record, pcap, target)
+        drill_files.write(record, _pcap(record, folder), target)
     except (drill_files.DrillFilesError, OSError) as error:
         output.talk(
             f"haconsole: the report could not be written to {target}: {error}; "
@@ -105,12 +73,26 @@ def write_report(record: DrillRecord, folder: DrillFolder, target: Path | None) 
     output.talk(f"haconsole: the report is in {target}")
 
 
-def show(record: DrillRecord, form: str) -> None:
-    """The outcome, on stdout: `haconsole.drill/1`, or claims and figures for a person."""
+def _pcap(record: DrillRecord, folder: DrillFolder) -> bytes | None:
+    """What was recorded of the wire; None: nothing, or it cannot be read."""
+    from haconsole.io.drill_file import DrillFileError
+
+    try:
+        return folder.run(record.id).pcap()
+    except DrillFileError:
+        return None
+
+
+def show(record: DrillRecord, folder: DrillFolder, form: str) -> None:
+    """The outcome, on stdout: `haconsole.drill/1` as its report has it, or claims and figures for a person.
+
+    folder: of the run, in which its capture is.
+    """
     if form == "json":
         from haconsole.report.drill import document
+        from haconsole.report.drill_files import CAPTURE
 
-        output.document(document(record))
+        output.document(document(record, capture=None if _pcap(record, folder) is None else CAPTURE))
         return
     result = "?" if record.result is None else record.result.value
     output.data(f"{result}: {clean(record.text)}")

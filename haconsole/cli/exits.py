@@ -1,4 +1,4 @@
-"""Exit codes that scripts rely on (CONTRACTS)."""
+"""Exit codes that scripts rely on: those that README.md names."""
 
 from __future__ import annotations
 

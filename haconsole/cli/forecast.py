@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 @click.option("-o", "form", type=click.Choice(["table", "json"]), default="table", help="What to print.")
 @click.option("--cluster", "cluster", help="Only this cluster.", metavar="NAME")
 @click.option("--config", "config", type=click.Path(), help="The configuration file.", metavar="FILE")
-@click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")
 @click.pass_context
 def command(  # noqa: PLR0917 - click's
     ctx: click.Context,
@@ -48,8 +47,6 @@ def command(  # noqa: PLR0917 - click's
     form: str,
     cluster: str | None,
     config: str | None,
-    *,
-    no_color: bool,
 ) -> None:
     """What if: who holds which VIP afterwards, and what clients lose. Nothing is touched.
 
@@ -58,7 +55,7 @@ def command(  # noqa: PLR0917 - click's
     """
     ctx.obj.update({k: v for k, v in (("cluster", cluster), ("config", config)) if v is not None})
     found = setup.clusters(ctx)
-    color = not (no_color or ctx.obj.get("no_color"))
+    color = not ctx.obj.get("no_color")
     runner: Callable[..., int] = ctx.obj.get("runner", asyncio.run)
     ctx.exit(runner(_run(found, words, lifetime, form, color=color)))
 
@@ -66,18 +63,10 @@ def command(  # noqa: PLR0917 - click's
 async def _run(
     clusters: Sequence[ClusterSpec], words: Sequence[str], lifetime: float | None, form: str, *, color: bool
 ) -> int:
-    from haconsole.cli.status import look
+    from haconsole.cli.status import look_once
     from haconsole.cluster.forecast_changes import UnknownNameError
-    from haconsole.runtime.assemble import production
 
-    parts = production(setup.TerminalPrompter())
-    progress = output.Progress()
-    progress.show("asking every node …")
-    try:
-        pictures = [s.picture for s in await look(clusters, parts)]
-    finally:
-        progress.clear()
-        await parts.connector.close()
+    pictures = [s.picture for s in await look_once(clusters)]
     try:
         found = supposed(pictures, words, lifetime)
     except UnknownNameError as error:
@@ -89,8 +78,9 @@ async def _run(
 
 def supposed(pictures: Sequence[ClusterPicture], words: Sequence[str], lifetime: float | None) -> list[ClusterForecast]:
     """The forecasts that are asked for, of the clusters that the words name. Raises: UnknownNameError."""
-    from haconsole.cluster.forecast import Assumed, each_failure, forecast
+    from haconsole.cluster.forecast import each_failure, forecast
     from haconsole.cluster.forecast_changes import Change, without
+    from haconsole.cluster.forecast_values import Assumed
     from haconsole.report.forecast import ClusterForecast
 
     assumed = Assumed(shutdown_lifetime_s=lifetime)

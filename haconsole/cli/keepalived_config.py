@@ -109,7 +109,6 @@ def render_command(
 @_shared
 @click.option("--side-by-side", "columns", is_flag=True, help="Two columns instead of a unified diff.")
 @click.option("-o", "form", type=click.Choice(["text", "json"]), default="text", help="What to print.")
-@click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")
 @click.pass_context
 def diff_command(
     ctx: click.Context,
@@ -121,27 +120,30 @@ def diff_command(
     config: str | None,
     columns: bool,
     form: str,
-    no_color: bool,
 ) -> None:
     """What the nodes run against what they should: as keepalived reads it, without comments and order.
 
-    Exit code: 0 the same on all nodes, 1 it differs or a node could not be read, 2 wrong call. Passwords are masked.
+    Exit code: 0 the same on all nodes, 1 it differs or a node could not be read, 2 wrong call. Passwords are masked;
+    whether they are the same on all nodes is said.
     """
     ctx.obj.update({k: v for k, v in (("cluster", cluster), ("config", config)) if v is not None})
-    plans = _plans(ctx, setup.clusters(ctx), _wishes(unicast, check, None, None), offline=False)
-    from haconsole.report.keepalived_diff import compare, diff_document
+    plans = _plans(ctx, setup.clusters(ctx), _wishes(unicast, check, None, None), offline=False, passwords=True)
+    from haconsole.report.keepalived_diff import compare, diff_document, passwords
 
     chosen = _chosen(ctx, plans, node)
     found = [_or_exit(ctx, partial(compare, p, n)) for p, n in chosen]
+    secrets = [s for p in plans for s in passwords(p)]
     for each in found:
         if each.running is None:
             output.talk(f"haconsole: {each.problem or each.node + ': its configuration was not read'}")
     if form == "json":
-        output.document(diff_document(found))
+        output.document(diff_document(found, secrets))
     else:
-        color = not (no_color or ctx.obj.get("no_color"))
+        color = not ctx.obj.get("no_color")
         for each in found:
             _draw(each, columns=columns, color=color)
+        for told in secrets:
+            output.data(told.text)
     ctx.exit(int(Exit.DONE if all(c.same for c in found) else Exit.FAILED))
 
 
@@ -157,17 +159,24 @@ def _wishes(unicast: bool | None, check: str, prefix: int | None, version: str |
     return Wishes(unicast=unicast, check=Check(check), prefix=prefix, version=wanted)
 
 
-def _plans(ctx: click.Context, clusters: Sequence[ClusterSpec], wishes: Wishes, *, offline: bool) -> list[Plan]:
+def _plans(
+    ctx: click.Context,
+    clusters: Sequence[ClusterSpec],
+    wishes: Wishes,
+    *,
+    offline: bool,
+    passwords: bool = False,
+) -> list[Plan]:
     from haconsole.report.keepalived_plan import plan
 
     facts: list[Mapping[str, NodeFacts]] = [{} for _ in clusters]
     if not offline:
         runner = ctx.obj.get("runner", asyncio.run)
-        facts = runner(_read(clusters))
+        facts = runner(_read(clusters, passwords=passwords))
     return [_or_exit(ctx, partial(plan, c, f, wishes)) for c, f in zip(clusters, facts, strict=True)]
 
 
-async def _read(clusters: Sequence[ClusterSpec]) -> list[Mapping[str, NodeFacts]]:
+async def _read(clusters: Sequence[ClusterSpec], *, passwords: bool) -> list[Mapping[str, NodeFacts]]:
     from haconsole.runtime.assemble import production
     from haconsole.runtime.configurations import read_cluster
 
@@ -176,7 +185,9 @@ async def _read(clusters: Sequence[ClusterSpec]) -> list[Mapping[str, NodeFacts]
     progress.show("reading every node …")
     try:
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(read_cluster(c, parts.connector, parts.clock)) for c in clusters]
+            running = [
+                tasks.create_task(read_cluster(c, parts.connector, parts.clock, passwords=passwords)) for c in clusters
+            ]
     finally:
         progress.clear()
         await parts.connector.close()

@@ -32,6 +32,24 @@ COMMANDS: Final = {
 """Name -> (module, what it does). The module's `command` is the click command."""
 
 
+def _plain(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(dict)["no_color"] = True
+
+
+def _with_no_color(command: click.Command) -> click.Command:
+    """`--no-color`, wherever it stands on the line: `command` and all that are under it take it."""
+    if not any(p.name == "no_color" for p in command.params):
+        command.params.append(
+            click.Option(
+                ["--no-color"], is_flag=True, expose_value=False, callback=_plain, help="No colour (also: NO_COLOR)."
+            )
+        )
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        _with_no_color(below)
+    return command
+
+
 class LazyGroup(click.Group):
     """Knows its commands by name alone: help and completion import none of them."""
 
@@ -42,7 +60,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
-        return command
+        return _with_no_color(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -9,7 +9,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -36,7 +35,9 @@ if TYPE_CHECKING:
 @click.option("--reason", help="Why: for the drain notes and the audit log.", metavar="TEXT")
 @click.option("--ticket", help="The change's number, for the audit log.", metavar="ID")
 @click.option("--wait-idle", type=SpanType(), help="Before each drain wait so long for open connections.", metavar="5m")
-@click.option("--until", "until_word", help="Drains end then at the latest: HH:MM local, or RFC 3339.", metavar="TIME")
+@click.option(
+    "--until", "until_word", help="Drains end at the first fixed time after: HH:MM, RFC 3339.", metavar="TIME"
+)
 @click.option("--confirm", multiple=True, help="Instead of the question: a node's name. Several.", metavar="NODE")
 @click.option("--outside-window", help="Go on outside of the maintenance windows; why.", metavar="REASON")
 @overrides.option
@@ -64,10 +65,11 @@ def command(ctx: click.Context, /, **options: object) -> None:
     if options["done"] and not options["resume"]:
         raise click.UsageError("--done goes with --resume; while haconsole maintain runs, press Enter there")
     overrides.overrides(options["overrides"])
-    from haconsole.io.maintenance_file import FlowFile, FlowFileError
+    from haconsole.cli.maintain_shared import flow_file
+    from haconsole.io.maintenance_file import FlowFileError
 
     try:
-        file = FlowFile(spec.name, _folder(ctx, spec))
+        file = flow_file(ctx, spec)
         if options["tell"]:
             ctx.exit(_tell(file, spec))
         with file.driving():
@@ -83,14 +85,6 @@ def command(ctx: click.Context, /, **options: object) -> None:
 
 def _several(value: object) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else ()
-
-
-def _folder(ctx: click.Context, spec: ClusterSpec) -> Path:
-    """Of a demo's cluster beside its key, which goes with it: its name may be a real cluster's."""
-    from haconsole.io.maintenance_file import default_folder
-
-    key = spec.nodes[0].ssh.identity_file
-    return key.parent if ctx.obj.get("clusters") is not None and key is not None else default_folder()
 
 
 def _cluster(clusters: tuple[ClusterSpec, ...], nodes: tuple[str, ...]) -> ClusterSpec:
@@ -130,7 +124,7 @@ async def _run(
     spec: ClusterSpec, file: FlowFile, nodes: tuple[str, ...], options: dict[str, object], *, read_only: bool,
     demo: bool,
 ) -> int:  # fmt: skip
-    from haconsole.io.audit_file import AuditFile, default_path
+    from haconsole.cli.maintain_shared import demo_reboots
     from haconsole.operations.maintenance import FlowError
     from haconsole.runtime.assemble import production
     from haconsole.runtime.maintenance import Driver, Talk
@@ -149,7 +143,7 @@ async def _run(
         return int(Exit.USAGE)
     parts = production(setup.TerminalPrompter())
     monitor = Monitor(spec, parts.connector, parts.probe, parts.clock)
-    operate = Operate(monitor, parts.connector, parts.clock, AuditFile(default_path()))
+    operate = Operate(monitor, parts.connector, parts.clock, setup.audit_file())
     following = asyncio.ensure_future(run_all([monitor], parts.connector))
     asker = _Asker(frozenset(str(c) for c in _several(options["confirm"])))
     try:
@@ -159,8 +153,8 @@ async def _run(
         driver = Driver(flow, words, monitor, operate, parts.connector, parts.probe, parts.clock, file, talk)
         if options["done"]:
             driver.done.set()
-        for line in _demo_reboots(spec) if demo else ():
-            asker.say(line)
+        for name, how in demo_reboots(spec).items() if demo else ():
+            asker.say(f"to reboot {name} of the demo: {how}")
         with _hearing(driver, asker):
             ended = await driver.run()
         asker.progress.clear()
@@ -174,28 +168,19 @@ async def _run(
         await asyncio.gather(following, return_exceptions=True)
 
 
-def _demo_reboots(spec: ClusterSpec) -> Iterator[str]:
-    """How the demo's nodes are rebooted, from another terminal."""
-    for node in spec.nodes:
-        ssh = node.ssh
-        how = f"ssh -F none -i {ssh.identity_file} -o UserKnownHostsFile={ssh.known_hosts} -p {ssh.port}"
-        yield f"to reboot {node.name} of the demo: {how} {ssh.user}@{node.address} sudo -n -- reboot"
-
-
 async def _flow(  # noqa: PLR0917 - a new one, or the kept one
     kept: Flow | None, monitor: Monitor, operate: object, nodes: tuple[str, ...], options: dict[str, object],
     now: Callable[[], float],
 ) -> Flow:  # fmt: skip
+    from haconsole.cli.maintain_shared import gone_on
     from haconsole.operations import maintenance
     from haconsole.runtime.operate import Operate
 
     if kept is not None:
-        known = {n.name for n in monitor.spec.nodes}
-        if strange := [n for n in kept.nodes if n not in known]:
-            raise maintenance.FlowError(f"the maintenance is of {strange[0]}, which is not configured any more")
+        flow = gone_on(kept, monitor.spec, now())
         for line in maintenance.stands(kept):
             output.talk(line)
-        return maintenance.resumed(kept, now())
+        return flow
     if isinstance(operate, Operate):
         await operate.ready()
     word, wait = options["until_word"], options["wait_idle"]

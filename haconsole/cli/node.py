@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,25 +13,27 @@ import click
 
 from haconsole.cli import output, overrides, setup
 from haconsole.cli.exits import Exit
+from haconsole.cli.steps import Steps, stoppable, typed
 from haconsole.cli.times import SpanType, until
 from haconsole.parse.text import clean
 
 if TYPE_CHECKING:
     from haconsole.model.spec import ClusterSpec
     from haconsole.operations.job import Result
-    from haconsole.runtime.executor import Executor, Report, Told
+    from haconsole.runtime.executor import Report
     from haconsole.runtime.operate import Operate, Prepared, Words
 
 ACTIONS = (
     "drain", "undrain", "keepalived-stop", "keepalived-start", "keepalived-restart", "keepalived-reload",
-    "squid-stop", "squid-start", "squid-restart", "link-down", "link-up", "garp",
+    "squid-stop", "squid-start", "squid-restart", "link-down", "link-up", "garp", "abort", "take-over",
 )  # fmt: skip
 
 
 @click.command(
     "node",
     epilog="Examples: haconsole node drain proxy-serv01 --reason 'kernel update' --until 23:30; "
-    "haconsole node link-down proxy-serv01 --interface public --revert-after 1m --dry-run",
+    "haconsole node link-down proxy-serv01 --interface public --revert-after 1m --dry-run; "
+    "haconsole node abort proxy-serv01 --confirm proxy-serv01",
 )
 @click.argument("action", type=click.Choice(ACTIONS), metavar="ACTION")
 @click.argument("node", metavar="NODE")
@@ -42,14 +41,19 @@ ACTIONS = (
 @click.option("--dry-run", is_flag=True, help="Guards, forecast and every command line; nothing is touched.")
 @click.option("--confirm", help="Instead of the question: the node's name.", metavar="NODE")
 @click.option("--revert-after", type=SpanType(), help="The node puts it back after this.", metavar="2m")
-@click.option("--until", "until_word", help="End of a drain: HH:MM local, or RFC 3339.", metavar="TIME")
+@click.option(
+    "--until", "until_word", help="End of a drain, rounded up to a fixed time: HH:MM local, RFC 3339.", metavar="TIME"
+)
 @click.option("--wait-idle", type=SpanType(), help="Wait so long for open connections to end first.", metavar="5m")
 @click.option("--reason", help="Why: for the drain note and the audit log.", metavar="TEXT")
 @click.option("--ticket", help="The change's number, for the audit log.", metavar="ID")
 @click.option("--outside-window", help="Go on outside of the maintenance windows; why.", metavar="REASON")
 @overrides.option
 @click.option("--phrase", help="What the guard of the last healthy node asks to be typed.", metavar="TEXT")
-@click.option("--break-lock", help="Take over from this operation, whose console is gone.", metavar="ID")
+@click.option(
+    "--break-lock", help="Take over from this operation; of abort and take-over: its console may live.", metavar="ID"
+)
+@click.option("--leave", is_flag=True, help="Of take-over: give it back to the node's own timer.")
 @click.option("-o", "form", type=click.Choice(["text", "json"]), default="text", help="What to print.")
 @click.option("--cluster", "cluster", help="The node's cluster.", metavar="NAME")
 @click.option("--config", "config", type=click.Path(), help="The configuration file.", metavar="FILE")
@@ -63,6 +67,7 @@ def command(ctx: click.Context, /, **options: object) -> None:
     squid-stop|start|restart
     link-down, link-up              with --interface
     garp                            announce the VIPs that the node holds
+    abort, take-over                end, or go on with, what another console began there
 
     Waits until the action is over; Ctrl-C puts everything back. Exit code: 0 done, 1 failed, 2 a wrong
     call or not confirmed, 3 refused by a guard (nothing was touched), 4 stopped half-way and put back,
@@ -70,6 +75,12 @@ def command(ctx: click.Context, /, **options: object) -> None:
     """
     ctx.obj.update({k: options[k] for k in ("cluster", "config") if options[k] is not None})
     spec = cluster_of(setup.clusters(ctx), str(options["node"]))
+    if options["action"] in {"abort", "take-over"}:
+        from haconsole.cli.node_take_over import taken_over
+
+        ctx.exit(taken_over(ctx, spec, options))
+    if options["leave"]:
+        raise click.UsageError("--leave is for take-over")
     words = _words(spec, options, read_only=bool(ctx.obj.get("read_only")))
     runner: Callable[..., int] = ctx.obj.get("runner", asyncio.run)
     confirm = options["confirm"]
@@ -135,7 +146,6 @@ def _words(spec: ClusterSpec, options: dict[str, object], *, read_only: bool) ->
 
 
 async def _run(spec: ClusterSpec, words: Words, *, form: str, dry_run: bool, confirm: str | None) -> int:
-    from haconsole.io.audit_file import AuditFile, default_path
     from haconsole.runtime.assemble import production
     from haconsole.runtime.monitor import Monitor, run_all
     from haconsole.runtime.operate import Operate, WordsError
@@ -145,7 +155,7 @@ async def _run(spec: ClusterSpec, words: Words, *, form: str, dry_run: bool, con
         return int(Exit.USAGE)
     parts = production(setup.TerminalPrompter())
     monitor = Monitor(spec, parts.connector, parts.probe, parts.clock)
-    operate = Operate(monitor, parts.connector, parts.clock, AuditFile(default_path()))
+    operate = Operate(monitor, parts.connector, parts.clock, setup.audit_file())
     following = asyncio.ensure_future(run_all([monitor], parts.connector))
     try:
         return await _act(operate, words, form=form, dry_run=dry_run, confirm=confirm)
@@ -176,68 +186,16 @@ async def _act(operate: Operate, words: Words, *, form: str, dry_run: bool, conf
         operate.refused(prepared)
         guards = ", ".join(g.id for g in prepared.plan.refused)
         return _show(prepared, Result.REFUSED, f"refused by {guards}: nothing was touched", form)
-    if confirm is None and not await _typed(words.node):
+    if confirm is None and not await typed(words.node):
         output.talk(f"haconsole: not confirmed, nothing was touched (--confirm {words.node} where nobody can be asked)")
         return int(Exit.USAGE)
-    steps = _Steps()
-    with _stoppable(steps) as started:
+    steps = Steps()
+    with stoppable(steps) as started:
         report = await operate.carry_out(prepared, steps.told, started)
     steps.progress.clear()
     if operate.audit_trouble is not None:
         output.talk(f"haconsole: {operate.audit_trouble}")
     return _show(prepared, report.result, report.text, form, report)
-
-
-async def _typed(node: str) -> bool:
-    """Ask for the node's name; False: another one, or nobody to ask."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    sys.stderr.write("> ")
-    sys.stderr.flush()
-    answer: str = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip() == node
-
-
-class _Steps:
-    """Steps as lines on standard error, the running one in place."""
-
-    def __init__(self) -> None:
-        self.progress = output.Progress()
-        self.executor: Executor | None = None
-
-    def told(self, step: Told) -> None:
-        left = "" if step.left_s is None else f"   the node heals itself in {step.left_s:.0f} s"
-        if step.ended is None:
-            self.progress.show(f"… {step.step}: {step.text}{left}")
-            return
-        self.progress.clear()
-        output.talk(f"{'●' if step.ok else '✖'} {step.step}: {step.text}")
-
-    def stop(self) -> None:
-        """Ctrl-C, a hang-up: put back. Once more changes nothing."""
-        if self.executor is not None:
-            self.progress.clear()
-            if not self.executor.stop.is_set():
-                output.talk("stopping: what was changed is put back, and verified …")
-            self.executor.stop.set()
-
-
-@contextmanager
-def _stoppable(steps: _Steps) -> Iterator[Callable[[Executor], None]]:
-    """From now on signals ask to stop, and end nothing."""
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-    def started(executor: Executor) -> None:
-        steps.executor = executor
-        for each in signals:
-            loop.add_signal_handler(each, steps.stop)
-
-    try:
-        yield started
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)
 
 
 def _show_dry(prepared: Prepared, form: str) -> None:
@@ -262,7 +220,6 @@ def _show_dry(prepared: Prepared, form: str) -> None:
 def _show(prepared: Prepared, result: Result, text: str, form: str, report: Report | None = None) -> int:
     """Print how it ended; returns the exit code."""
     from haconsole.operations.guards_context import Guard
-    from haconsole.operations.job import Result
     from haconsole.report.action import action_document
 
     words, look_at = prepared.words, report.look_at if report is not None else ()
@@ -282,8 +239,12 @@ def _show(prepared: Prepared, result: Result, text: str, form: str, report: Repo
         output.data(f"{result.value}: {clean(text)}")
         for place in look_at:
             output.data(f"  look at: {clean(place)}")
-    codes = {
-        Result.DONE: Exit.DONE, Result.FAILED: Exit.FAILED, Result.REFUSED: Exit.REFUSED,
-        Result.REVERTED: Exit.REVERTED, Result.UNVERIFIED: Exit.UNVERIFIED,
-    }  # fmt: skip
-    return int(codes[result])
+    return code(result)
+
+
+def code(result: Result) -> int:
+    """The exit code of a result, as README.md says."""
+    return int({
+        "done": Exit.DONE, "failed": Exit.FAILED, "refused": Exit.REFUSED, "reverted": Exit.REVERTED,
+        "unverified": Exit.UNVERIFIED,
+    }[result.value])  # fmt: skip

@@ -16,6 +16,7 @@ from haconsole.cli import output
 from haconsole.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from haconsole.io.audit_file import AuditFile
     from haconsole.model.spec import ClusterSpec
 
 
@@ -27,6 +28,9 @@ def clusters(ctx: click.Context, *, usage_exit: int = Exit.USAGE) -> tuple[Clust
     found = ctx.obj.get("clusters")
     if found is None:
         found = _configured(ctx.obj.get("config"), usage_exit)
+    elif ctx.obj.get("config"):
+        output.talk("haconsole: the embedded cluster has a configuration of its own: leave out --config")
+        raise click.exceptions.Exit(usage_exit)
     wanted = ctx.obj.get("cluster")
     if wanted is not None:
         chosen = tuple(c for c in found if c.name == wanted)
@@ -75,6 +79,18 @@ def _ask(prompt: str, echo: bool) -> str:
         sys.stderr.flush()
         return sys.stdin.readline().rstrip("\n")
     return getpass.getpass(prompt, stream=sys.stderr)
+
+
+def audit_file() -> AuditFile:
+    """The log of what this call does.
+
+    Of a demo beside its key, which goes with it: its cluster's name may be a real one's, and nothing of it happened.
+    """
+    from haconsole.io.audit_file import AuditFile, default_path
+
+    demo = click.get_current_context().obj.get("clusters")
+    key = None if demo is None else demo[0].nodes[0].ssh.identity_file
+    return AuditFile(default_path() if key is None else key.parent / "audit.jsonl")
 
 
 def operator() -> str:

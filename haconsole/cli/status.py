@@ -28,11 +28,8 @@ WATCH_S = 2.0
 @click.option("--watch", is_flag=True, help="Follow: print anew at every change, until Ctrl-C.")
 @click.option("--cluster", "cluster", help="Only this cluster.", metavar="NAME")
 @click.option("--config", "config", type=click.Path(), help="The configuration file.", metavar="FILE")
-@click.option("--no-color", is_flag=True, help="No colour (also: NO_COLOR).")
 @click.pass_context
-def command(
-    ctx: click.Context, form: str, cluster: str | None, config: str | None, *, watch: bool, no_color: bool
-) -> None:
+def command(ctx: click.Context, form: str, cluster: str | None, config: str | None, *, watch: bool) -> None:
     """Who holds which VIP, does it serve clients, what is wrong and what to do.
 
     Exit code: 0 all well, 1 warning, 2 critical, 3 unknown; 64 for a wrong call or configuration.
@@ -42,7 +39,7 @@ def command(
     warm_up()
     ctx.obj.update({k: v for k, v in (("cluster", cluster), ("config", config)) if v is not None})
     found = setup.clusters(ctx, usage_exit=STATUS_USAGE)
-    color = not (no_color or ctx.obj.get("no_color"))
+    color = not ctx.obj.get("no_color")
     runner: Callable[..., int] = ctx.obj.get("runner", asyncio.run)
     ctx.exit(runner(_watch(found, form, color=color) if watch else _once(found, form, color=color)))
 
@@ -82,6 +79,20 @@ async def look(clusters: Sequence[ClusterSpec], parts: Parts) -> list[Snapshot]:
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(x.run()) for x in looks]
     return [task.result() for task in running]
+
+
+async def look_once(clusters: Sequence[ClusterSpec]) -> list[Snapshot]:
+    """`look` over connections of its own, which are closed again; stderr tells that it takes a moment."""
+    from haconsole.runtime.assemble import production
+
+    parts = production(setup.TerminalPrompter())
+    progress = output.Progress()
+    progress.show("asking every node …")
+    try:
+        return await look(clusters, parts)
+    finally:
+        progress.clear()
+        await parts.connector.close()
 
 
 async def _watch(clusters: Sequence[ClusterSpec], form: str, *, color: bool) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy, picture
+from haconsole.cluster.believe import picture
+from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy
 from haconsole.cluster.rules import findings
 from haconsole.cluster.verdict import verdict
 from haconsole.model.findings import Finding, Verdict

@@ -1,5 +1,5 @@
 """How long a hand-over takes, as ranges: what is unknown beforehand is the phase of the adverts and of the
-scripts, no more. Seconds. Pure; sources: KEEPALIVED 4.2 and 5, RFC 3768 6, RFC 9568 6."""
+scripts, no more. Seconds. Pure; sources: RFC 3768 6, RFC 9568 6, docs/keepalived-versions.md."""
 
 from __future__ import annotations
 

@@ -1,39 +1,31 @@
-"""state + now -> what may be believed at this moment: the one input of rules, `status` and TUI.
+"""What may be believed of a cluster at one moment: the one input of rules, `status` and TUI.
 
-Here staleness is decided: a value that is too old, that was read before the present connection,
-or whose node does not answer is None in the picture, and `None` is unknown everywhere. Pure.
+`cluster.believe` makes it, and decides what is too old to be in it. None is unknown everywhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Final, TypeVar
+from dataclasses import dataclass, field
+from typing import Final
 
-from haconsole.cluster.instances import InstancePicture, instances_of
-from haconsole.cluster.wire_picture import WirePicture, wire_picture
+from haconsole.cluster.instances import InstancePicture
+from haconsole.cluster.wire_picture import WirePicture
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
 from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     Address,
     ConfigTest,
-    DaemonReading,
     HostReading,
     IdentityReading,
     KernelReading,
-    SquidCounters,
     SquidReading,
     UnitReading,
-    UnitsReading,
     VersionsReading,
-    VrrpState,
 )
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
-from haconsole.model.state import ClockOffset, ClusterState, Known, NodeState, Occurrence, VipState
-from haconsole.parse.keepalived_conf import vrrp_instances
-
-T = TypeVar("T")
+from haconsole.model.state import ClockOffset, Known, Occurrence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +45,7 @@ class Policy:
     settle_s: float = 1.5
     """keepalived's own hand-over has the address on both nodes, or on none, for less than this."""
     clocks_apart_s: float = 0.5
-    """TRIAGE R81."""
+    """As long as a hand-over takes: by clocks that differ more, its events on two nodes have no order."""
 
 
 DEFAULT_POLICY: Final = Policy()
@@ -118,6 +110,8 @@ class NodePicture:
     """When keepalived, as it runs now, last answered over this connection with a dump, though later ones failed."""
     host: HostReading | None = None
     host_at: float | None = None
+    path_dropped: tuple[int, float] | None = None
+    """(packets that `rp_filter` dropped, within so many seconds): between the last two readings."""
     route_lost: bool = False
     """It has no default route, and had one before or another node has one: so one is needed."""
     held: Mapping[IpAddress, int] = field(init=False, repr=False, compare=False)
@@ -200,266 +194,3 @@ class ClusterPicture:
     def instances(self) -> Iterator[tuple[NodePicture, InstancePicture]]:
         """Every instance with its node."""
         return ((n, i) for n in self.nodes for i in n.instances or ())
-
-
-def picture(spec: ClusterSpec, state: ClusterState, now: float, policy: Policy = DEFAULT_POLICY) -> ClusterPicture:
-    """What may be believed of the cluster at `now` (console clock)."""
-    nodes = _routed(tuple(_node(spec, n, state.nodes[n.name], now, policy) for n in spec.nodes), state)
-    priorities = {n.name: _base_priorities(state.nodes[n.name]) for n in spec.nodes}
-    wire = wire_picture(spec, state, now, policy.silent_s)
-    vips = tuple(
-        _vip(spec, state, nodes, address, priorities=priorities, wire=wire, now=now, policy=policy)
-        for address in _order(spec, state)
-    )
-    return ClusterPicture(spec=spec, at=now, nodes=nodes, vips=vips, log=state.log, policy=policy, wire=wire)
-
-
-def _order(spec: ClusterSpec, state: ClusterState) -> list[IpAddress]:
-    """As configured, then the learned ones by address, IPv4 first."""
-    configured = {v.address: None for v in spec.vips}
-    return [*configured, *sorted((a for a in state.vips if a not in configured), key=lambda a: (a.version, int(a)))]
-
-
-def _node(cluster: ClusterSpec, spec: NodeSpec, state: NodeState, now: float, policy: Policy) -> NodePicture:
-    age = None if state.heard_at is None else max(0.0, now - state.heard_at)
-    connected = state.phase is Phase.CONNECTED
-    stale = connected and (age is None or age > policy.silent_s)
-    blank = NodePicture(
-        spec=spec,
-        phase=state.phase,
-        readable=connected and not stale,
-        stale=stale,
-        problem=state.problem,
-        retry_at=state.retry_at,
-        heard_at=state.heard_at,
-        age_s=age,
-        failed=state.failed,
-        starting=state.problem is None and state.heard_at is None and state.phase in {Phase.IDLE, Phase.CONNECTING},
-    )
-    return _filled(cluster, blank, state, now, policy) if blank.readable else blank
-
-
-def _routed(nodes: tuple[NodePicture, ...], state: ClusterState) -> tuple[NodePicture, ...]:
-    """Whose default route is missing: a cluster whose nodes never had one needs none."""
-    needed = any(n.host is not None and n.host.default_routes for n in nodes)
-
-    def lost(node: NodePicture) -> bool:
-        known = node.host is not None and node.host.default_routes == ()
-        return known and (needed or state.nodes[node.name].had_default_route)
-
-    return tuple(replace(n, route_lost=True) if lost(n) else n for n in nodes)
-
-
-def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: float, policy: Policy) -> NodePicture:
-    since = state.phase_since or 0.0
-
-    def fresh(known: Known[T] | None, limit_s: float) -> T | None:
-        """The value, if it was read over this connection and not too long ago."""
-        return None if known is None or known.at < since or now - known.at > limit_s else known.value
-
-    units = fresh(state.units, policy.units_s)
-    keepalived = _unit(units, cluster.keepalived_service)
-    squid_unit = _unit(units, cluster.squid_service)
-    kernel = fresh(state.kernel, policy.kernel_s)
-    config = fresh(state.config, policy.slow_s)
-    rate, mean, clients, hits = _traffic(state, fresh(state.counters, policy.squid_s))
-    boot = state.units.at - units.uptime_s if units and units.uptime_s is not None and state.units else None
-    started = _since(boot, keepalived) if keepalived is not None and keepalived.active else None
-    daemon = _of_this_run(state.daemon if fresh(state.daemon, policy.daemon_s) is not None else None, started)
-    squid = fresh(state.squid, policy.squid_s)
-    test = fresh(state.config_test, policy.slow_s)
-    operation = fresh(state.operation, policy.units_s)
-    host = fresh(state.host, policy.units_s)
-    return NodePicture(
-        spec=blank.spec,
-        phase=blank.phase,
-        readable=True,
-        stale=False,
-        problem=None,
-        retry_at=None,
-        heard_at=blank.heard_at,
-        age_s=blank.age_s,
-        starting=_starting(state, since),
-        latency_s=state.latency_s,
-        clock=fresh(state.clock, policy.slow_s),
-        identity=fresh(state.identity, float("inf")),
-        versions=fresh(state.versions, policy.slow_s),
-        kernel=kernel,
-        uptime_s=None if boot is None else now - boot,
-        keepalived=keepalived,
-        squid_unit=squid_unit,
-        keepalived_since=_since(boot, keepalived),
-        squid_since=_since(boot, squid_unit),
-        instances=instances_of(
-            daemon=daemon,
-            configured=None if config is None else config.conf,
-            logged={k: v for k, v in state.logged.items() if started is None or v.at >= started - START_ERROR_S},
-            kernel=kernel,
-            running=None if keepalived is None else keepalived.active,
-            clock=state.clock,
-        ),
-        dump_at=None if daemon is None else daemon.at,
-        config=config,
-        config_test=test,
-        squid=squid,
-        requests_per_s=rate,
-        rate_is_mean=mean,
-        clients=clients,
-        hit_ratio=hits,
-        failed=blank.failed,
-        kernel_at=_at(state.kernel, kernel),
-        units_at=_at(state.units, units),
-        squid_at=_at(state.squid, squid),
-        config_test_at=_at(state.config_test, test),
-        counters_at=_at(state.counters, fresh(state.counters, policy.squid_s)),
-        config_at=_at(state.config, config),
-        operation=operation,
-        operation_at=_at(state.operation, operation),
-        dumped_at=_of_now(state.dumped_at, since, started),
-        host=host,
-        host_at=_at(state.host, host),
-    )
-
-
-def _starting(state: NodeState, since: float) -> bool:
-    """Who holds what, or which VIPs there are, was never read over this connection, and it was not refused either."""
-    unread = [known is None or known.at < since for known in (state.kernel, state.daemon, state.config)]
-    failed = [subject in state.failed for subject in (Subject.KERNEL, Subject.DAEMON, Subject.CONFIG)]
-    return (unread[0] and not failed[0]) or (all(unread[1:]) and not all(failed[1:]))
-
-
-def _at(known: Known[T] | None, believed: T | None) -> float | None:
-    return None if known is None or believed is None else known.at
-
-
-def _unit(units: UnitsReading | None, service: str) -> UnitReading | None:
-    """The unit by its configured name, with or without `.service`."""
-    return None if units is None else units.units.get(service.removesuffix(".service"))
-
-
-def _of_this_run(daemon: Known[DaemonReading] | None, started: float | None) -> Known[DaemonReading] | None:
-    """A dump from before the daemon's start is of the daemon before it."""
-    if daemon is None or started is None or daemon.at >= started - START_ERROR_S:
-        return daemon
-    return None
-
-
-def _of_now(at: float | None, connected: float, started: float | None) -> float | None:
-    """A time, if it is of this connection and of the daemon that runs."""
-    return None if at is None or at < max(connected, (started or 0.0) - START_ERROR_S) else at
-
-
-def _since(boot: float | None, unit: UnitReading | None) -> float | None:
-    return None if boot is None or unit is None or unit.since_uptime_s is None else boot + unit.since_uptime_s
-
-
-def _traffic(state: NodeState, counters: SquidCounters | None) -> tuple[float | None, bool, int | None, float | None]:
-    """(requests/s, is that squid's own mean, clients, hit ratio): our own difference where two readings are there."""
-    if counters is None or state.counters is None:
-        return None, False, None, None
-    rate, mean = counters.requests_per_s, counters.requests_per_s is not None
-    before = state.counters_before
-    if before is not None and before.value.client_requests is not None and counters.client_requests is not None:
-        span = state.counters.at - before.at
-        grown = counters.client_requests - before.value.client_requests
-        if span > 0 and grown >= 0:  # it shrinks when squid restarts
-            rate, mean = grown / span, False
-    return rate, mean, counters.clients, counters.hit_ratio
-
-
-def _vip(
-    spec: ClusterSpec,
-    state: ClusterState,
-    nodes: tuple[NodePicture, ...],
-    address: IpAddress,
-    *,
-    priorities: Mapping[str, Mapping[IpAddress, int | None]],
-    wire: WirePicture,
-    now: float,
-    policy: Policy,
-) -> VipPicture:
-    seen = state.vips.get(address, VipState(address=address))
-    read = [n for n in nodes if n.kernel is not None]
-    holders = tuple(n.name for n in read if n.holds(address)) if read else None
-    found = [(n, i) for n in nodes if (i := n.instance_of(address)) is not None]
-    told = [(n, i) for n, i in found if i.state_from_daemon]
-    last = seen.probes[-1] if seen.probes else None
-    return VipPicture(
-        address=address,
-        prefix=_prefix(nodes, address),
-        vrid=next((i.vrid for _, i in found if i.vrid is not None), None),
-        preferred=_preferred(spec, priorities, address),
-        holders=holders,
-        unread=tuple(n.name for n in nodes if n.kernel is None),
-        masters=tuple(n.name for n, i in told if i.state is VrrpState.MASTER) if told else None,
-        advertisers=_advertisers(wire, nodes, found, address),
-        client=last if last is not None and now - last.at <= policy.client_s else None,
-        latencies_s=tuple(p.result.latency_s if p.result.ok else None for p in seen.probes),
-        settled=seen.holders_since is None or now - seen.holders_since >= policy.settle_s,
-        since=_vip_since(seen, holders, found),
-        failed_since=seen.failed_since,
-    )
-
-
-def _advertisers(
-    wire: WirePicture, nodes: tuple[NodePicture, ...], found: list[tuple[NodePicture, InstancePicture]], vip: IpAddress
-) -> tuple[str, ...] | None:
-    instance = next((i for _, i in found if i.vrid is not None), None)
-    if instance is None or instance.vrid is None:
-        return None
-    key = (instance.vrid, vip.version)
-    router = wire.router(key)
-    if router is not None and router.masters:
-        order = {n.name: index for index, n in enumerate(nodes)}
-        masters = sorted(router.masters, key=lambda s: (order.get(s.name, len(order)), int(s.source)))
-        return tuple(dict.fromkeys(s.name for s in masters))
-    silent = wire.silent(key, interface=instance.interface, interval_s=instance.advert_interval_s)
-    return () if silent else None
-
-
-def _prefix(nodes: tuple[NodePicture, ...], address: IpAddress) -> int | None:
-    """As the instances have it, else as it is on a holder."""
-    managed = (n.managed[address][1] for n in nodes if address in n.managed)
-    held = (n.held[address] for n in nodes if address in n.held)
-    return next((prefix for found in (managed, held) for prefix in found), None)
-
-
-def _vip_since(
-    seen: VipState, holders: tuple[str, ...] | None, found: list[tuple[NodePicture, InstancePicture]]
-) -> float | None:
-    if holders is None:
-        return None
-    if seen.holders_since is not None:
-        return seen.holders_since
-    times = [i.since for n, i in found if n.name in holders and i.state is VrrpState.MASTER and i.since is not None]
-    return max(times, default=None)
-
-
-def _preferred(
-    spec: ClusterSpec, priorities: Mapping[str, Mapping[IpAddress, int | None]], address: IpAddress
-) -> str | None:
-    """As configured, else the node with the highest base priority; None where not every node is known.
-
-    Base priorities are configuration: they are believed even when a node cannot be read just now.
-    """
-    configured = next((v.preferred for v in spec.vips if v.address == address), None)
-    if configured is not None:
-        return configured
-    found = {name: value for name, of in priorities.items() if (value := of.get(address)) is not None}
-    if len(found) < len(priorities):
-        return None
-    best = max(found.values())
-    owners = [n for n, p in found.items() if p == best]
-    return owners[0] if len(owners) == 1 else None
-
-
-def _base_priorities(node: NodeState) -> Mapping[IpAddress, int | None]:
-    """VIP -> priority, as the daemon tells it, else as configured; of several instances the first."""
-    found: dict[IpAddress, int | None] = {}
-    if node.config is not None:
-        for entry in reversed(vrrp_instances(node.config.value.conf)):
-            found.update(dict.fromkeys((v.ip for v in entry.vips), entry.priority))
-    if node.daemon is not None:
-        for instance in reversed(node.daemon.value.instances):
-            found.update(dict.fromkeys((v.ip for v in instance.vips), instance.priority))
-    return found

@@ -13,6 +13,8 @@ from functools import reduce as fold
 from typing import Final, TypeVar, assert_never
 
 from haconsole.cluster import clocks, wire_log
+from haconsole.cluster.kernel_changes import change_text, changed_kernel
+from haconsole.cluster.vips_named import named, watchable
 from haconsole.model.events import (
     ClientProbed,
     ConfigReading,
@@ -29,18 +31,13 @@ from haconsole.model.events import (
 )
 from haconsole.model.operation import NodeOperation
 from haconsole.model.readings import (
-    Address,
     AddressAdded,
     AddressRemoved,
     ConfigTest,
     DaemonReading,
     HostReading,
     IdentityReading,
-    KernelChange,
     KernelReading,
-    Link,
-    LinkChanged,
-    LinkRemoved,
     LogFactKind,
     SquidCounters,
     SquidReading,
@@ -49,14 +46,11 @@ from haconsole.model.readings import (
 )
 from haconsole.model.spec import ClusterSpec, IpAddress
 from haconsole.model.state import ClusterState, Known, LoggedState, NodeState, Occurrence, VipState
-from haconsole.parse.keepalived_conf import vrrp_instances
 
 LOG_LENGTH: Final = 2000
 """Lines kept in the merged log of a cluster."""
 LEARNED: Final = 128
 """Addresses that one node may teach: this console asks each of them every two seconds."""
-ADDRESSES: Final = 10_000
-"""Addresses and links of a node that are followed between two readings."""
 INSTANCES: Final = 1000
 """Instances whose last log line is kept."""
 PROBES_KEPT: Final = 60
@@ -64,6 +58,7 @@ PROBES_KEPT: Final = 60
 
 K = TypeVar("K")
 V = TypeVar("V")
+T = TypeVar("T")
 
 _SUBJECTS: Final[Mapping[type, Subject]] = {
     IdentityReading: Subject.IDENTITY,
@@ -111,7 +106,7 @@ def replay(state: ClusterState, events: Iterable[Event]) -> ClusterState:
 def reduce(state: ClusterState, event: Event) -> ClusterState:  # noqa: PLR0911 - one for each kind of event
     """The state after `event`; `state` itself is not changed.
 
-    Events of nodes that the cluster does not have are ignored.
+    Events of nodes that the cluster does not have, and of VIPs that are not watched, are ignored.
     """
     state = replace(state, serial=state.serial + 1)
     if isinstance(event, ClientProbed):
@@ -156,6 +151,7 @@ def _phase(state: ClusterState, node: NodeState, event: LinkPhase) -> ClusterSta
     if event.phase is Phase.CONNECTED:
         # What the last connection taught or failed to teach says nothing about this one.
         new = replace(new, heard_at=event.at, latency_s=None, clock=None, logged={}, failed={}, counters_before=None)
+        new = replace(new, host_before=None)
     state = _with(state, new)
     if not _worth_telling(node, event):
         return state
@@ -175,10 +171,11 @@ def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState
     known: Known[object] = Known(event.reading, event.at, event.source)
     changes: dict[str, object] = {_FIELDS[subject]: known, "heard_at": event.at}
     if subject is Subject.SQUID_COUNTERS:
-        changes["counters_before"] = node.counters
+        changes["counters_before"] = _of_this_connection(node, node.counters)
     if isinstance(event.reading, DaemonReading):
         changes["dumped_at"] = event.at
     if isinstance(event.reading, HostReading):
+        changes["host_before"] = _of_this_connection(node, node.host)
         changes["had_default_route"] = node.had_default_route or bool(event.reading.default_routes)
     failed = node.failed
     if isinstance(event.reading, SquidReading):  # two subjects in one reading; either may be missing
@@ -193,8 +190,12 @@ def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState
     if subject is not Subject.KERNEL:
         return state
     # The first look over a connection teaches who holds what; when that changed is not known.
-    first = node.kernel is None or node.kernel.at < (node.phase_since or 0.0)
+    first = _of_this_connection(node, node.kernel) is None
     return _holders(state, None if first else event.at)
+
+
+def _of_this_connection(node: NodeState, known: Known[T] | None) -> Known[T] | None:
+    return None if known is None or known.at < (node.phase_since or 0.0) else known
 
 
 def _failed(node: NodeState, event: ReadFailed) -> NodeState:
@@ -206,9 +207,10 @@ def _failed(node: NodeState, event: ReadFailed) -> NodeState:
 
 
 def _kernel(state: ClusterState, node: NodeState, event: KernelEvent) -> ClusterState:
-    if node.kernel is None:
+    known = _of_this_connection(node, node.kernel)
+    if known is None:  # changes of what was never read, or over the last connection only, tell nothing whole
         return _with(state, node)
-    before = node.kernel.value
+    before = known.value
     after = changed_kernel(before, event.change)
     if after is before or after == before:
         return _with(state, node)
@@ -218,54 +220,9 @@ def _kernel(state: ClusterState, node: NodeState, event: KernelEvent) -> Cluster
     state = _holders(_with(state, node), event.at, only)
     latency = node.latency_s if node.latency_s is not None else 0.0
     said = Occurrence(
-        at=event.at, error_s=latency, origin=node.name, source="kernel", text=_kernel_text(before, event.change)
+        at=event.at, error_s=latency, origin=node.name, source="kernel", text=change_text(before, event.change)
     )
     return _say(state, said)
-
-
-def changed_kernel(reading: KernelReading, change: KernelChange) -> KernelReading:
-    """`reading` after one line of `ip monitor`. The same value when nothing is new."""
-    match change:
-        case AddressAdded(address=address):
-            if address in reading.addresses or len(reading.addresses) >= ADDRESSES:
-                return reading
-            kept = tuple(a for a in reading.addresses if not _same_address(a, address))
-            return replace(reading, addresses=(*kept, address))
-        case AddressRemoved(address=address):
-            return replace(reading, addresses=tuple(a for a in reading.addresses if not _same_address(a, address)))
-        case LinkChanged(link=link):
-            if link.name not in reading.links and len(reading.links) >= ADDRESSES:
-                return reading
-            return replace(reading, links={**reading.links, link.name: link})
-        case LinkRemoved(name=name):
-            kept = tuple(a for a in reading.addresses if a.interface != name)
-            return replace(reading, links=_without(reading.links, name), addresses=kept)
-        case _:
-            assert_never(change)
-
-
-def _same_address(one: Address, other: Address) -> bool:
-    return one.interface == other.interface and one.address == other.address
-
-
-def _kernel_text(before: KernelReading, change: KernelChange) -> str:
-    match change:
-        case AddressAdded(address=a):
-            return f"{a.address} added to {a.interface}"
-        case AddressRemoved(address=a):
-            return f"{a.address} removed from {a.interface}"
-        case LinkChanged(link=link):
-            return f"{link.name} {_link_word(link)}" + ("" if link.name in before.links else " (new)")
-        case LinkRemoved(name=name):
-            return f"{name} is gone"
-        case _:
-            assert_never(change)
-
-
-def _link_word(link: Link) -> str:
-    if not link.up:
-        return "down"
-    return "up" if link.carrier else "up, no carrier"
 
 
 def _holders(state: ClusterState, at: float | None, only: IpAddress | None = None) -> ClusterState:
@@ -317,7 +274,9 @@ def _logged(state: ClusterState, node: NodeState, event: LogHeard) -> ClusterSta
 
 
 def _probed(state: ClusterState, event: ClientProbed) -> ClusterState:
-    vip = state.vips.get(event.vip, VipState(address=event.vip))
+    vip = state.vips.get(event.vip)
+    if vip is None:  # a late answer of one that is not watched any more
+        return state
     last = vip.probes[-1].result if vip.probes else None
     result = event.result
     since_ok = (vip.ok_since if last is not None and last.ok else event.at) if result.ok else None
@@ -380,24 +339,3 @@ def _say_once(state: ClusterState, said: Occurrence) -> ClusterState:
     """Unless the log has it already."""
     known = any(o.origin == said.origin and o.text == said.text for o in state.log)
     return state if known else _say(state, said)
-
-
-def named(node: NodeState) -> Iterable[IpAddress]:
-    """The VIPs that a node's daemon or its configuration names, each once, in order."""
-    found: dict[IpAddress, None] = {}
-    if node.daemon is not None:
-        found |= dict.fromkeys(v.ip for i in node.daemon.value.instances for v in i.vips)
-    if node.config is not None:
-        found |= dict.fromkeys(v.ip for i in vrrp_instances(node.config.value.conf) for v in i.vips)
-    return found
-
-
-def watchable(address: IpAddress) -> bool:
-    """May clients use it: not an address that means this host, one link, many hosts or none."""
-    return not (
-        address.is_loopback
-        or address.is_link_local  # the first address of an IPv6 instance: routers want it, no client does
-        or address.is_multicast
-        or address.is_unspecified
-        or int(address) == 0xFFFFFFFF
-    )

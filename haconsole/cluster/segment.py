@@ -34,7 +34,7 @@ GAPS_KEPT: Final = 120
 ANNOUNCEMENTS_KEPT: Final = 500
 REPEATED_KEPT: Final = 4096
 TWO_MASTERS_INTERVALS: Final = 3
-"""Two senders for longer than this many intervals are two masters, not a hand-over (TRIAGE R01)."""
+"""Two senders for longer than this many intervals are two masters, not a hand-over."""
 
 
 @dataclass(slots=True)

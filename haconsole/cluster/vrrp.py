@@ -20,7 +20,7 @@ STOPPED: Final = 0
 DOWN_ADVERTS: Final = 3
 """Intervals without an advert before the master is down; keepalived's `down_timer_adverts`."""
 FILE_FAULT: Final = -254
-"""A track file that lowers by this much or more means FAULT (KEEPALIVED 4.1)."""
+"""A track file that lowers by this much or more means FAULT (docs/keepalived-versions.md)."""
 
 
 def skew_s(version: int, priority: int, interval_s: float) -> float:
@@ -68,8 +68,8 @@ class Track:
     def fault(self, *, owner: bool = False) -> bool:
         """True: it alone puts the instance in FAULT.
 
-        An owner has no weights: a weighted script is dropped (KEEPALIVED 4.1, run), a weighted file
-        counts as unweighted, where any number but 0 is FAULT (FACTS "Lossless drain").
+        An owner has no weights: a weighted script is dropped (run), a weighted file
+        counts as unweighted, where any number but 0 is FAULT (docs/keepalived-versions.md).
         """
         if self.value is None:
             return False
@@ -89,7 +89,7 @@ class Track:
 
 
 def effective_priority(base: int, adjustments: Iterable[int] = ()) -> int:
-    """Base and weights, cut to 1..254; the owner's 255 is never changed (KEEPALIVED 0.5, 4.1)."""
+    """Base and weights, cut to 1..254; the owner's 255 is never changed (docs/keepalived-versions.md)."""
     if base == OWNER:
         return OWNER
     return max(1, min(OWNER - 1, base + sum(adjustments)))

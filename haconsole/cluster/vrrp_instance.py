@@ -243,7 +243,7 @@ def track(i: Instance, changed: Track, now: float) -> Step:
 
 def vip_lost(i: Instance, now: float) -> Step:
     """Somebody took the VIP off the interface: 2.x steps back and comes again after its skew
-    (KEEPALIVED 1.2, "VIP removed by hand")."""
+    (docs/keepalived-versions.md, "VIP removed by hand")."""
     if i.state is not VrrpState.MASTER:
         return i, ()
     after = replace(i, state=VrrpState.BACKUP, since=now, due=now + i.skew_s, master=None)
@@ -261,7 +261,7 @@ def heard(i: Instance, advert: Heard, now: float) -> Step:
 
 
 def _discard(i: Instance, advert: Heard) -> Discard | None:
-    """RFC 3768 7.1; v3 accepts another interval. Differing VIP lists: 2.2.7 discards (FACTS)."""
+    """RFC 3768 7.1; v3 accepts another interval. Differing VIP lists: 2.2.7 discards."""
     if advert.version != i.config.version:
         return Discard.VERSION
     if advert.version == 2 and advert.interval_s != i.config.interval_s:
@@ -282,7 +282,7 @@ def _heard_by_master(i: Instance, advert: Heard, now: float) -> Step:
 
 
 def _heard_by_backup(i: Instance, advert: Heard, now: float) -> Step:
-    """RFC 3768 6.4.2; a lower advert is discarded, so the timer runs out (KEEPALIVED 4.2)."""
+    """RFC 3768 6.4.2; a lower advert is discarded, so the timer runs out (docs/keepalived-versions.md)."""
     if advert.priority == STOPPED:
         return replace(i, due=now + i.skew_s), (HeardZero(advert.sender, i.state),)
     if advert.priority >= i.priority:

@@ -1,5 +1,5 @@
 """A simulated keepalived 2.2.7 as Debian runs it (without -D): instances by the VRRP model, the check
-script, the drain file, and log lines in its exact words (KEEPALIVED 1.2, 1.4).
+script, the drain file, and log lines in its exact words (docs/keepalived-versions.md).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from haconsole.cluster import vrrp_instance as vrrp
 from haconsole.cluster.vrrp import Track, TrackKind
+from haconsole.demo.counters import Counters
 from haconsole.demo.kernel import Kernel, SimAddress
 from haconsole.demo.plan import CONFIG_FILE, DRAIN_FILE, SCRIPT, ClusterPlan, InstancePlan, NodePlan
 from haconsole.demo.sim import Due, Sim
@@ -58,6 +59,7 @@ class _Runtime:
     due: Due | None = None
     due_at: float | None = None
     tracks: dict[tuple[TrackKind, str], Track] = field(default_factory=dict)
+    counters: Counters = field(default_factory=Counters)
 
 
 class Keepalived:
@@ -90,13 +92,18 @@ class Keepalived:
         )
 
     def version(self, plan: InstancePlan) -> int:
-        """An IPv6 instance is v3 whatever the configuration says (KEEPALIVED 5)."""
+        """An IPv6 instance is v3 whatever the configuration says (docs/keepalived-versions.md)."""
         return 3 if plan.family == 6 else self.cluster.version
 
     @property
     def instances(self) -> list[tuple[InstancePlan, vrrp.Instance]]:
         """Plans and present machines, in the order of the configuration."""
         return [(r.plan, r.machine) for r in self._instances.values()]
+
+    @property
+    def counters(self) -> list[tuple[str, Counters]]:
+        """What each instance counted since the daemon's start, by name, in the order of the configuration."""
+        return [(r.plan.name, r.counters) for r in self._instances.values()]
 
     def drain_value(self) -> int:
         """What the drain file counts for: a missing one is 0."""
@@ -126,6 +133,7 @@ class Keepalived:
             for address in runtime.plan.addresses:
                 self._kernel.remove(address)
             runtime.machine = vrrp.Instance(config=runtime.machine.config, tracks=self._tracks())
+            runtime.counters = Counters()
             self._apply(runtime, vrrp.start(runtime.machine, self._sim.now))
         self.script_due = self._sim.later(0.02, self._run_script)
 
@@ -191,7 +199,10 @@ class Keepalived:
         """An advert came in."""
         runtime = self._instances.get(instance)
         if runtime is not None and self._alive and not self.blocked:
-            self._apply(runtime, vrrp.heard(runtime.machine, advert, self._sim.now))
+            step = vrrp.heard(runtime.machine, advert, self._sim.now)
+            if runtime.machine.state in {VrrpState.MASTER, VrrpState.BACKUP}:  # otherwise it is not even looked at
+                runtime.counters.heard(step[1])
+            self._apply(runtime, step)
 
     @property
     def _alive(self) -> bool:
@@ -221,7 +232,9 @@ class Keepalived:
     # --- what it does ---------------------------------------------------------
 
     def _apply(self, runtime: _Runtime, step: vrrp.Step) -> None:
+        before = runtime.machine.state
         runtime.machine, outputs = step
+        runtime.counters.changed(before, runtime.machine.state)
         for output in outputs:
             self._do(runtime, output)
         if any(_contested(output) for output in outputs):
@@ -268,6 +281,7 @@ class Keepalived:
             interval_s=config.interval_s,
             addresses=config.vips,
         )
+        runtime.counters.advertised(priority)
         self._around.send(runtime.plan, advert)
 
     def _take(self, plan: InstancePlan) -> None:
@@ -295,6 +309,14 @@ class Keepalived:
         """It was asked for a dump, and says so."""
         self._main(f"Printing parent data for process({self.main_pid}) on signal")
         self._child(f"Printing VRRP data for process({self.vrrp_pid}) on signal")
+
+    def stats_dumped(self) -> None:
+        """As `dumped`, for the STATS signal."""
+        self._child(f"Printing VRRP stats for process({self.vrrp_pid}) on signal")
+
+    def json_dumped(self) -> None:
+        """As `dumped`, for the JSON signal."""
+        self._child(f"Printing VRRP as json for process({self.vrrp_pid}) on signal")
 
 
 def _contested(output: vrrp.Output) -> bool:

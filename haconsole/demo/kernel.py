@@ -203,7 +203,9 @@ class Kernel:
         up = self.links[public].up and gateway is not None
         route = f"default via {gateway} dev {public} proto static \n" if up else "\n"
         disk = "9c1b3a5f 4096 5120710 3911042 1310720 1204551 /\n17 4096 101293 100211 405172 404310 /run\n"
-        return f"routes\n{route}disks\n{disk}connections\n{40 * len(self.links)}\n262144\n"
+        settings = "".join(f"{name}/rp_filter 0\n{name}/arp_ignore 0\n" for name in ("all", "default", *self.links))
+        told = f"connections\n{40 * len(self.links)}\n262144\npaths\n{settings}dropped 0\n"
+        return f"routes\n{route}disks\n{disk}{told}"
 
     def ip_addr(self) -> str:
         """`ip -o addr`: by interface, IPv4 first, newest IPv6 first as the kernel lists them."""

@@ -17,11 +17,13 @@ from haconsole.catalogue.command import Verb
 from haconsole.catalogue.script import STDERR_LIMIT, SUDO, Line
 from haconsole.catalogue.sudo_text import ungrouped
 from haconsole.demo import ask, check, closer, support
+from haconsole.demo.counters import stats_dump
 from haconsole.demo.journal import Entry, Match, as_json
 from haconsole.demo.node import SimNode
 from haconsole.demo.units import show_unknown
 
 DUMP_FILE: Final = "/tmp/keepalived.data"  # noqa: S108 - where keepalived writes
+STATS_FILE: Final = "/tmp/keepalived.stats"  # noqa: S108 - where keepalived writes
 _DATA_SIGNAL: Final = "10"
 
 _KEEPALIVED_V: Final = """\
@@ -277,7 +279,11 @@ class NodeShell:
         if unit != "keepalived" or not daemon.running:
             return Reply(stderr=f"Failed to kill unit {unit}.service: No main process to kill\n", status=1)
         if (signal, path) == (_SIGNALS["JSON"], support.JSON_FILE):
+            daemon.json_dumped()
             return Reply(support.json_dump(self._node))
+        if (signal, path) == (_SIGNALS["STATS"], STATS_FILE):
+            daemon.stats_dumped()
+            return Reply(stats_dump(daemon.counters))
         if signal != _DATA_SIGNAL or path != DUMP_FILE:
             return Reply(stderr="no new dump within 3 s\n", status=75)
         text = self._node.dump()

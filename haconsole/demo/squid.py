@@ -1,7 +1,7 @@
 """A simulated squid 5.7: its process, its port, its answers. Pure but for the queue it is given.
 
 squid closes its port at once when told to stop, while its process (and so `squid -k check`) lives
-on for shutdown_lifetime and a little (FACTS, "Disturbing a node safely").
+on for shutdown_lifetime and a little (squid 5.7, measured).
 """
 
 from __future__ import annotations

@@ -12,9 +12,11 @@ from typing import Final
 
 from haconsole.catalogue import support
 from haconsole.catalogue.command import Names
+from haconsole.cluster import vrrp_instance as vrrp
 from haconsole.demo.keepalived import LAN, PUBLIC
 from haconsole.demo.node import SimNode
-from haconsole.model.readings import VrrpState
+from haconsole.demo.plan import InstancePlan
+from haconsole.model.readings import IpInterface, VrrpState
 
 JSON_FILE: Final = "/tmp/keepalived.json"  # noqa: S108 - where keepalived writes
 _OS_RELEASE: Final = (
@@ -120,31 +122,57 @@ def _groups(node: SimNode) -> str:
 
 def json_dump(node: SimNode) -> str:
     """What keepalived 2.2.7 writes on the JSON signal: one line, `/` escaped."""
-    found = []
-    for plan, machine in node.keepalived.instances:
-        on_node = " set" if machine.state is VrrpState.MASTER else ""
-        vips = [
-            f"{i} dev {LAN} scope global" + (f" label {LAN}:{plan.vrid}" if i.version == 4 else "") + on_node
-            for i in plan.interfaces
-        ]
-        config = machine.config
-        data = {
-            "iname": plan.name,
-            "ifp_ifname": LAN,
-            "master_priority": machine.master_priority or 0,
-            "last_transition": node.wall(machine.since or 0.0),
-            "vrid": plan.vrid,
-            "base_priority": config.base_priority,
-            "effective_priority": machine.priority,
-            "vipset": machine.state is VrrpState.MASTER,
-            "adver_int": config.interval_s,
-            "nopreempt": not config.preempt,
-            "state": _STATES[machine.state],
-            "version": config.version,
-            "vips": vips,
-            "track_ifp": [PUBLIC],
-            "track_script": ["'/usr/sbin/squid' '-k' 'check'"],
-            "auth_type": 0,
-        }
-        found.append({"data": data})
-    return json.dumps(found).replace("/", "\\/")
+    counters = dict(node.keepalived.counters)
+    found = [
+        {"data": _json_data(node, plan, machine), "stats": counters[plan.name].as_json()}
+        for plan, machine in node.keepalived.instances
+    ]
+    return json.dumps(found, separators=(",", ":")).replace("/", "\\/")
+
+
+def _json_data(node: SimNode, plan: InstancePlan, machine: vrrp.Instance) -> dict[str, object]:
+    """In keepalived's order."""
+    config, master = machine.config, machine.state is VrrpState.MASTER
+    interval = int(config.interval_s) if config.interval_s.is_integer() else config.interval_s
+    return {
+        "iname": plan.name,
+        "dont_track_primary": 0,
+        "skip_check_adv_addr": 0,
+        "strict_mode": 0,
+        "vmac_ifname": "",
+        "ifp_ifname": LAN,
+        "master_priority": machine.master_priority or 0,
+        "last_transition": node.wall(machine.since or 0.0),
+        "garp_delay": 5,
+        "garp_refresh": 0,
+        "garp_rep": 5,
+        "garp_refresh_rep": 1,
+        "garp_lower_prio_delay": 5,
+        "garp_lower_prio_rep": 5,
+        "lower_prio_no_advert": 0,
+        "higher_prio_send_advert": 0,
+        "vrid": plan.vrid,
+        "base_priority": config.base_priority,
+        "effective_priority": machine.priority,
+        "vipset": master,
+        "promote_secondaries": False,
+        "adver_int": interval,
+        "master_adver_int": interval,
+        "accept": 1,
+        "nopreempt": not config.preempt,
+        "preempt_delay": config.preempt_delay_s,
+        "state": _STATES[machine.state],
+        "wantstate": _STATES[machine.state],
+        "version": config.version,
+        "smtp_alert": False,
+        "notify_deleted": False,
+        "vips": [_json_vip(i, plan.vrid) + (" set" if master else "") for i in plan.interfaces],
+        "track_ifp": [PUBLIC],
+        "track_script": ["'/usr/sbin/squid' '-k' 'check'"],
+        "auth_type": 0,
+    }
+
+
+def _json_vip(vip: IpInterface, vrid: int) -> str:
+    told = f"{vip} dev {LAN} scope global"
+    return f"{told} label {LAN}:{vrid}" if vip.version == 4 else f"{told} preferred_lft forever"

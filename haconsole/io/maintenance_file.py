@@ -69,6 +69,23 @@ class FlowFile:
         except OSError as error:
             raise FlowFileError(f"{self.path} cannot be removed: {error.strerror or error}") from error
 
+    def driven(self) -> bool:
+        """A process drives the flow now, this one included. Nothing is made or changed. Raises: FlowFileError."""
+        lock = self.path.with_suffix(".lock")
+        try:
+            file = os.open(lock, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        except OSError as error:
+            raise FlowFileError(f"{lock} cannot be read: {error.strerror or error}") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(file)
+        return False
+
     @contextlib.contextmanager
     def driving(self) -> Iterator[None]:
         """Only one process drives the flow. Raises: FlowFileError."""

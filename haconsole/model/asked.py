@@ -32,6 +32,9 @@ class FirewallRule:
     sources: tuple[str, ...] | None = None
     destinations: tuple[str, ...] | None = None
     interfaces: frozenset[str] | None = None
+    """Through which it comes in."""
+    outgoing: frozenset[str] | None = None
+    """Through which it goes out."""
     states: frozenset[str] | None = None
     version: int | None = None
     """4 or 6."""
@@ -40,7 +43,7 @@ class FirewallRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirewallChain:
-    """One chain. `hook` None: only jumped to."""
+    """One chain. `hook`: `prerouting`, `input`, `output`, `postrouting`; None: only jumped to."""
 
     name: str
     hook: str | None
@@ -53,7 +56,7 @@ class FirewallChain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firewall:
-    """The chains that incoming packets may pass."""
+    """The chains that packets to and from the node may pass."""
 
     source: str
     """`iptables`, `nft`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from haconsole.model.packets import Packet
+from haconsole.model.packets import Envelope, Packet
 from haconsole.model.problems import Problem
 
 
@@ -28,6 +28,20 @@ class Heard:
     """Octets on the wire; `len(frame)` may be less."""
     link_type: int
     """As in the pcap format; 1: Ethernet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """A packet that claims to be VRRP and cannot be read. place, at: as of `Heard`; problem: as in `Advert.problems`.
+
+    Its octets are not kept: where its password would stand is not known.
+    """
+
+    place: str | None
+    at: float
+    envelope: Envelope
+    problem: str
+    why: str
 
 
 class CapturePhase(Enum):

@@ -68,6 +68,18 @@ class Range:
         """Does the figure lie in it?"""
         return self.low <= seconds and (self.high is None or seconds <= self.high)
 
+    def agrees(self, seconds: float, doubt: Doubt) -> bool:
+        """May the truth lie in it, by what the figure may be wrong by? The one judgement of verdict and report."""
+        return self.low <= seconds + doubt.above and (self.high is None or seconds - doubt.below <= self.high)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """So much less, or more, may the truth be than a figure, seconds."""
+
+    below: float = 0.0
+    above: float = 0.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -120,6 +132,16 @@ class Measured:
     failed: int | None = None
     probe_interval_ms: float | None = None
     """The cadence that was kept, not the one that was asked for."""
+    takeover_error_s: Mapping[str, float | None] = field(default_factory=dict)
+    """What `takeover_s` may be wrong by: both clocks, and the grain of keepalived's timers."""
+
+    def doubt(self, figure: str, vip: str) -> Doubt:
+        """Of one figure (`takeover_s`, `outage_s`, `failback_outage_s`). An outage may have been longer by one
+        interval: it is measured from request to request."""
+        if figure == "takeover_s":
+            error = self.takeover_error_s.get(vip) or 0.0
+            return Doubt(below=error, above=error)
+        return Doubt(above=CADENCE_S if self.probe_interval_ms is None else self.probe_interval_ms / 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +164,11 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrillStep:
-    """One step of the executor or of the drill around it. `ok` None: under way, or not known."""
+    """One step of the executor or of the drill around it. `ok` None: under way, or not known.
+
+    command: every command line that was run in it, in order, each once: `proxy-serv01$ sudo -n -- systemctl
+    ...  # change.squid-stop`, behind the sign the catalogue's name for it. None: none was, or it is not known.
+    """
 
     name: str
     started: float
@@ -165,10 +191,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeEvidence:
-    """What a node showed: `ip -o address show` lines as values, and keepalived's own log lines of the drill."""
+    """What a node showed: links and addresses as `ip a show` prints them, and keepalived's own lines of the drill."""
 
     addresses_before: tuple[str, ...] | None = None
-    """`eth0 192.168.2.251/24`, sorted; None: could not be read."""
+    """`2: eth0: <UP,LOWER_UP> state UP`, `    inet 192.168.2.101/24 scope global eth0:1`; None: not read."""
     addresses_during: tuple[str, ...] | None = None
     addresses_after: tuple[str, ...] | None = None
     keepalived_log: tuple[str, ...] | None = None
@@ -237,6 +263,6 @@ class DrillRecord:
     injected: float | None = None
     """When the injection took effect: what `takeover_s` counts from. None: it did not, or is not known."""
     put_back: float | None = None
-    """When it was taken away again, by the console or by the node's own timer."""
+    """When it was taken away again, by the console or by the node's own timer. None: it was not, or is not known."""
     utc_offset_s: int | None = None
-    """The console's zone, in which `keepalived_log` tells its times and reports are written; None: UTC."""
+    """The console's zone, in which `keepalived_log` tells its times and reports are written. None: not known."""

@@ -68,7 +68,10 @@ class Advert:
     checksum: Checksum
     trailer: HmacTrailer | None = None
     problems: tuple[str, ...] = ()
-    """Of `ttl`, `checksum`, `length`, `auth-trailer`, `cut-short`, `count`."""
+    """Of `ttl`, `checksum`, `length`, `auth-trailer`, `cut-short`, `count`.
+
+    Of what cannot be read at all (`wire.errors`): `length`, `cut-short`, `version`, `type`, `fragment`, `header`.
+    """
 
     @property
     def key(self) -> tuple[int, int]:

@@ -46,6 +46,8 @@ class Link:
     carrier: bool
     mac: str | None = None
     index: int | None = None
+    state: str | None = None
+    """The operational state in ip's words (`UP`, `DOWN`, `LOWERLAYERDOWN`); None: not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class Address:
     """IPv4 label when it differs from the interface's name (`eth0:1`)."""
     scope: str = "global"
     tentative: bool = False
+    dad_failed: bool = False
+    """IPv6: another host has it (RFC 4862, section 5.4); the kernel does not use it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +163,12 @@ class HostReading:
     connections: int | None = None
     """Tracked by netfilter; None where it tracks none."""
     connections_limit: int | None = None
+    strict_path: frozenset[str] | None = None
+    """Interfaces on which packets are dropped that did not come the way back (`rp_filter` 1, RFC 3704)."""
+    answers_for_others: frozenset[str] | None = None
+    """Interfaces that answer ARP for every address of the node (`arp_ignore` 0)."""
+    path_dropped: int | None = None
+    """Packets that `rp_filter` dropped since boot: TcpExt IPReversePathFilter."""
 
 
 # --- keepalived -------------------------------------------------------------
@@ -282,7 +292,7 @@ class LogFactKind(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFact:
-    """The meaning of one keepalived line; vocabulary by version in KEEPALIVED 1.2."""
+    """The meaning of one keepalived line; vocabulary by version: docs/keepalived-versions.md."""
 
     kind: LogFactKind
     instance: str | None = None

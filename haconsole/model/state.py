@@ -85,6 +85,8 @@ class NodeState:
     """The reading before `counters`: rates are differences."""
     operation: Known[NodeOperation] | None = None
     host: Known[HostReading] | None = None
+    host_before: Known[HostReading] | None = None
+    """The reading before `host`: packets dropped since are a difference."""
     dumped_at: float | None = None
     """When keepalived last answered with a dump, though later ones failed."""
     had_default_route: bool = False

@@ -95,6 +95,7 @@ class Deadline:
         return f"{duration(self.wanted_s)} is rounded up to {duration(self.seconds)}: reverts have fixed times"
 
 
+MINUTE_S: Final = 60
 DEFAULT_DEADLINE_S: Final = 120.0
 DRAIN_STOP_DEADLINE_S: Final = 1800.0
 """A drain that leaves the election always has one."""
@@ -112,11 +113,15 @@ def deadline(wanted_s: float) -> Deadline:
 
 
 def duration(seconds: float) -> str:
-    """`90 s`, `2 min`, `8 h`."""
+    """`90 s`, `2 min`, `8 h`; what is no whole number of them: `19 min 29 s`."""
     for unit, size in (("h", 3600), ("min", 60)):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g} {unit}"
-    return f"{seconds:g} s"
+    if seconds < 2 * MINUTE_S:
+        return f"{round(seconds, 1):g} s"
+    hours, rest = divmod(round(seconds), 3600)
+    parts = ((hours, "h"), (rest // 60, "min"), (rest % 60, "s"))
+    return " ".join(f"{n} {unit}" for n, unit in parts if n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +217,7 @@ class Action:
 
     @property
     def worst(self) -> tuple[Change, ...]:
-        """What guards suppose: a reload may end keepalived (KEEPALIVED 3.3)."""
+        """What guards suppose: a reload may end keepalived (docs/keepalived-versions.md)."""
         if self.kind is Kind.KEEPALIVED_RELOAD:
             return (Change(node=self.node, thing=Thing.KEEPALIVED),)
         return self.changes

@@ -2,7 +2,7 @@
 
 Nothing here changes anything on a node. A check script is run only where keepalived itself says that it runs it:
 a script that keepalived refused (enable_script_security) is not run by haconsole either.
-Facts: TRIAGE R37 to R45 (scripts), R46, R49 (ARP); KEEPALIVED 1.3, 3.2.
+What keepalived does with scripts: docs/keepalived-versions.md.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from haconsole.cluster.audit.view import Script, View
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.model.events import Subject
 from haconsole.model.findings import Finding
+from haconsole.model.keepalived_conf import SECRET
 from haconsole.model.readings import Rights
 from haconsole.model.spec import ClusterSpec, IpAddress
 
@@ -169,6 +170,12 @@ def _script(spec: ClusterSpec, node: NodePicture, view: View, found: Script, sai
             f"keepalived on {node.name} does not say that it runs this check: it has dropped it, or its dump could "
             "not be read. What keepalived does not run is not run here either",
             f"on {node.name}: journalctl -u {spec.keepalived_service} | grep -i -e script -e {shlex.quote(found.name)}",
+        )
+    if SECRET in (found.command or ""):
+        return _not(
+            offer,
+            "its command line holds a password, which haconsole does not keep: it cannot run it",
+            f"on {node.name}: the line is in {found.block.place}, run it by hand",
         )
     user = script_user(view, found)
     check = CheckRun(

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from haconsole.cluster.forecast import Assumed, forecast
+from haconsole.cluster.forecast import forecast
+from haconsole.cluster.forecast_values import Assumed
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.operations import guards_cluster as cluster
 from haconsole.operations import guards_may as may

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final
 
-from haconsole.cluster.picture import ClusterPicture
+from haconsole.cluster.left import console_gone
 from haconsole.cluster.rules.common import listed
 from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import ProblemKind
@@ -127,20 +127,6 @@ def _free(found: NodeOperation | None, case: Case) -> tuple[bool | None, str]:
         ends = case.action.kind is Kind.UNDRAIN and found.revert.startswith("drain")
         return ends, f"a revert of {found.revert} is there"
     return True, "free"
-
-
-def console_gone(picture: ClusterPicture, operation: str) -> str | None:
-    """A node on which the lock of this operation was not renewed in time: its console is dead, or cut off. None: none.
-
-    Where a revert is armed the lock outlives its console until the deadline; on the other nodes it does not.
-    """
-    for node in picture.nodes:
-        told = node.operation
-        if told is None or node.operation_at is None or told.lock is None or told.lock.operation != operation:
-            continue
-        if (told.lock_left_s or 0.0) - (picture.at - node.operation_at) < 0:
-            return node.name
-    return None
 
 
 def nobody_drained(case: Case) -> Guard:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from haconsole.cluster.forecast import Forecast
+from haconsole.cluster.forecast_values import Forecast
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.model.operation import NodeOperation
 from haconsole.model.readings import ConfigTest

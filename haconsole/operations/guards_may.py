@@ -41,7 +41,7 @@ def rights_present(case: Case) -> Guard:
 
 
 def config_passes(case: Case) -> Guard:
-    """keepalived's own check of the file, run just now: a bad one leaves VIPs on both nodes (KEEPALIVED 3.3)."""
+    """keepalived's own check of the file, run just now: a reload of a bad one leaves VIPs on both nodes."""
     test = case.asked.config_test
     if test is None:
         ok, told = None, "not run"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from haconsole.cluster.forecast import VipForecast
+from haconsole.cluster.forecast_values import VipForecast
 from haconsole.cluster.picture import NodePicture
 from haconsole.cluster.rules.common import daemon_state, link_trouble, listed
 from haconsole.model.readings import VrrpState

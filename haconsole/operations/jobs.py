@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from haconsole.catalogue import change
 from haconsole.catalogue import operation as op
 from haconsole.catalogue.command import CommandSpec
-from haconsole.cluster.forecast import Forecast, forecast
+from haconsole.cluster.forecast import forecast
+from haconsole.cluster.forecast_values import Forecast
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.operation import DrainNote
-from haconsole.model.readings import VrrpState
 from haconsole.model.spec import IpAddress
 from haconsole.operations.actions import DEFAULT_DEADLINE_S, Action, Kind, Lasting
+from haconsole.operations.expectations import (
+    elsewhere,
+    link_is,
+    lowered,
+    not_drained,
+    on_node,
+    served,
+    states_as,
+    unit_is,
+)
 from haconsole.operations.job import Check, Ending, Entry, Expectation, Job, Revert
 
 
@@ -93,113 +103,29 @@ class _Ctx:
 # --- what must be seen --------------------------------------------------------------------------------
 
 
-def _served(vips: Iterable[IpAddress]) -> list[Expectation]:
-    """Clients of these VIPs are served."""
-    return [Expectation(text=f"{address} serves its clients", holds=_client_ok(address)) for address in vips]
-
-
-def _client_ok(address: IpAddress) -> Callable[[ClusterPicture], bool | None]:
-    def holds(picture: ClusterPicture) -> bool | None:
-        vip = next((v for v in picture.vips if v.address == address), None)
-        return None if vip is None or vip.client is None else vip.client.result.ok
-
-    return holds
-
-
-def _holder(address: IpAddress, node: str) -> Expectation:
-    def holds(picture: ClusterPicture) -> bool | None:
-        vip = next((v for v in picture.vips if v.address == address), None)
-        return None if vip is None or vip.holders is None else vip.holders == (node,)
-
-    return Expectation(text=f"{address} is on {node}", holds=holds)
-
-
-def _held_elsewhere(address: IpAddress, node: str) -> Expectation:
-    def holds(picture: ClusterPicture) -> bool | None:
-        vip = next((v for v in picture.vips if v.address == address), None)
-        return None if vip is None or vip.holders is None else bool([h for h in vip.holders if h != node])
-
-    return Expectation(text=f"{address} is on another node", holds=holds)
-
-
-def _unit(node: str, *, squid: bool, active: bool) -> Expectation:
-    name = "squid" if squid else "keepalived"
-
-    def holds(picture: ClusterPicture) -> bool | None:
-        one = picture.node(node)
-        unit = one.squid_unit if squid else one.keepalived
-        return None if unit is None else unit.active is active
-
-    return Expectation(text=f"{name} is {'active' if active else 'stopped'} on {node}", holds=holds)
-
-
-def _link(node: str, interface: str, *, up: bool) -> Expectation:
-    def holds(picture: ClusterPicture) -> bool | None:
-        kernel = picture.node(node).kernel
-        link = None if kernel is None else kernel.links.get(interface)
-        return None if link is None else (link.up and link.carrier) is up
-
-    return Expectation(text=f"{interface} is {'up' if up else 'down'} on {node}", holds=holds)
-
-
-def _states_as(before: NodePicture) -> list[Expectation]:
-    """Every instance of the node is again what it was."""
-    return [
-        _state(before.name, i.name, i.state)
-        for i in before.instances or ()
-        if i.state in {VrrpState.MASTER, VrrpState.BACKUP}
-    ]
-
-
-def _state(node: str, name: str, state: VrrpState) -> Expectation:
-    def holds(picture: ClusterPicture) -> bool | None:
-        one = next((i for i in picture.node(node).instances or () if i.name == name), None)
-        return None if one is None or one.state is None else one.state is state
-
-    return Expectation(text=f"{name} is {state.value} on {node}", holds=holds)
-
-
-def _lowered(node: str, name: str, most: int) -> Expectation:
-    def holds(picture: ClusterPicture) -> bool | None:
-        one = next((i for i in picture.node(node).instances or () if i.name == name), None)
-        return None if one is None or one.effective_priority is None else one.effective_priority <= most
-
-    return Expectation(text=f"the priority of {name} follows", holds=holds)
-
-
-def _not_drained(node: str, name: str) -> Expectation:
-    def holds(picture: ClusterPicture) -> bool | None:
-        one = next((i for i in picture.node(node).instances or () if i.name == name), None)
-        if one is None or one.effective_priority is None or one.priority is None:
-            return None
-        return one.effective_priority >= one.priority
-
-    return Expectation(text=f"{name} has its own priority again", holds=holds)
-
-
 def _moved(ctx: _Ctx) -> tuple[Expectation, ...]:
     """Everything is where the forecast has it; where it does not know, on some other node than this."""
     found: list[Expectation] = []
     for vip in ctx.picture.vips:
         told = ctx.forecast.vip(vip.address)
         if told.after is not None:
-            found.append(_holder(vip.address, told.after))
+            found.append(on_node(vip.address, told.after))
         elif vip.holders is not None and ctx.node.name in vip.holders:
-            found.append(_held_elsewhere(vip.address, ctx.node.name))
-    return (*found, *_served(ctx.served))
+            found.append(elsewhere(vip.address, ctx.node.name))
+    return (*found, *served(ctx.served))
 
 
 def _back(ctx: _Ctx) -> tuple[Expectation, ...]:
     """All is as it was before: units, states, links, holders, clients."""
     node, found = ctx.node, []
     if node.keepalived is not None:
-        found.append(_unit(node.name, squid=False, active=node.keepalived.active))
+        found.append(unit_is(node.name, squid=False, active=node.keepalived.active))
     if node.squid_unit is not None:
-        found.append(_unit(node.name, squid=True, active=node.squid_unit.active))
-    found += [_holder(v.address, v.holders[0]) for v in ctx.picture.vips if v.holders and len(v.holders) == 1]
-    found += _states_as(node)
+        found.append(unit_is(node.name, squid=True, active=node.squid_unit.active))
+    found += [on_node(v.address, v.holders[0]) for v in ctx.picture.vips if v.holders and len(v.holders) == 1]
+    found += states_as(node)
     found += _same_addresses(node)
-    return (*found, *_served(ctx.served))
+    return (*found, *served(ctx.served))
 
 
 def _same_addresses(before: NodePicture) -> list[Expectation]:
@@ -247,7 +173,7 @@ def _moment(ctx: _Ctx) -> Job:
     """A restart or reload: armed against its failing, over at once."""
     squid = ctx.action.kind is Kind.SQUID_RESTART
     within = (60.0 if squid else 10.0) + 2 * ctx.takeover_s
-    seen = (_unit(ctx.node.name, squid=squid, active=True), *_served(ctx.served))
+    seen = (unit_is(ctx.node.name, squid=squid, active=True), *served(ctx.served))
     return replace(
         ctx.base(), ending=Ending.OVER, restored=_restored(ctx, within),
         expect=(Check(name="verify", expectations=seen, within_s=within),),
@@ -275,7 +201,7 @@ def _drain(ctx: _Ctx) -> Job:
 def _follows(ctx: _Ctx) -> Check:
     """The priority must follow the file within two seconds; the dump that tells it takes up to two more."""
     told = [(i.name, i.effective_priority) for i in ctx.forecast.instances if i.node == ctx.node.name]
-    seen = tuple(_lowered(ctx.node.name, name, most) for name, most in told if most is not None)
+    seen = tuple(lowered(ctx.node.name, name, most) for name, most in told if most is not None)
     if not seen:
         raise NotPossibleError(f"what this drain does to {ctx.node.name} cannot be told beforehand")
     return Check(name="priority", expectations=seen, within_s=4.0)
@@ -286,10 +212,10 @@ def _restore(ctx: _Ctx) -> Job:
     name, kind = ctx.node.name, ctx.action.kind
     if kind is Kind.LINK_UP:
         interface = ctx.action.interface or ""
-        seen, ends, within = _link(name, interface, up=True), f"link-{interface}", 65.0
+        seen, ends, within = link_is(name, interface, up=True), f"link-{interface}", 65.0
     else:
         squid = kind is Kind.SQUID_START
-        seen, ends, within = _unit(name, squid=squid, active=True), "squid" if squid else "keepalived", 30.0
+        seen, ends, within = unit_is(name, squid=squid, active=True), "squid" if squid else "keepalived", 30.0
     check = Check(name="verify", expectations=(seen,), within_s=within)
     return replace(ctx.base(), ends=frozenset({ends}), expect=(check,))
 
@@ -298,9 +224,9 @@ def _undrain(ctx: _Ctx) -> Job:
     """The drain file says 0, or keepalived runs again; a keepalived that was stopped besides is started too."""
     stopped = ctx.node.keepalived is None or not ctx.node.keepalived.active
     entries = dict.fromkeys((ctx.entry.id, *((change.KEEPALIVED_START.id,) if stopped else ())))
-    seen = [_unit(ctx.node.name, squid=False, active=True)]
-    seen += [_not_drained(ctx.node.name, i.name) for i in ctx.node.instances or () if i.tracked_files]
-    check = Check(name="verify", expectations=(*seen, *_served(ctx.served)), within_s=15.0 + ctx.takeover_s)
+    seen = [unit_is(ctx.node.name, squid=False, active=True)]
+    seen += [not_drained(ctx.node.name, i.name) for i in ctx.node.instances or () if i.tracked_files]
+    check = Check(name="verify", expectations=(*seen, *served(ctx.served)), within_s=15.0 + ctx.takeover_s)
     return replace(
         ctx.base(), changes=tuple(Entry(spec=change.COMMANDS[e]) for e in entries), forget_note=True,
         ends=frozenset({"drain", "drain-stop"}), expect=(check,),

@@ -1,98 +1,33 @@
-"""Action + picture + guards -> a plan: every step in order with its exact command lines, what will happen, and the
-question that is asked before. Data only; the executor runs it. Pure.
+"""Action + picture + guards -> a plan: every step in order with its exact command lines, and what is not known.
+
+Data only; the executor runs it. What a plan is made of is in `plan_values`, how it is told in `plan_words`. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from haconsole.catalogue import change
 from haconsole.catalogue import operation as entries
 from haconsole.catalogue.command import CommandSpec
 from haconsole.catalogue.operation import OperationNames
-from haconsole.cluster.forecast import Assumed, Forecast, VipForecast, forecast
-from haconsole.cluster.forecast_instance import shutdown_lifetime
-from haconsole.cluster.forecast_times import NOTHING
+from haconsole.cluster.forecast import forecast
+from haconsole.cluster.forecast_tracked import shutdown_lifetime
+from haconsole.cluster.forecast_values import Assumed, Forecast
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import Slot
 from haconsole.operations.actions import Action, Kind, Lasting, Method, duration
-from haconsole.operations.guards import judge, refusals
-from haconsole.operations.guards_context import Asked, Guard
-from haconsole.parse.text import clean
+from haconsole.operations.guards import judge
+from haconsole.operations.guards_context import Asked
+from haconsole.operations.plan_values import Do, Line, Plan, Step
+from haconsole.operations.plan_words import described
 
+__all__ = ["FOLLOW_S", "Do", "Line", "Plan", "Step", "described", "plan"]
 FOLLOW_S: Final = 2.0
 """A drain whose priority has not followed by then is put back."""
 _COMMANDS: Final[Mapping[str, CommandSpec]] = {**entries.COMMANDS, **change.COMMANDS}
-
-
-class Do(Enum):
-    """What a step is."""
-
-    LOCK = "lock"
-    GUARDS = "guards"
-    WAIT_IDLE = "wait-idle"
-    SAVE = "save"
-    ARM = "arm"
-    SEE_ARMED = "see-armed"
-    CHANGE = "change"
-    VERIFY = "verify"
-    NOTE = "note"
-    HOLD = "hold"
-    PUT_BACK = "put-back"
-    VERIFY_BACK = "verify-back"
-    DISARM = "disarm"
-    FORGET_NOTE = "forget-note"
-    CLEAR = "clear"
-    UNLOCK = "unlock"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One command line on one node. `argv`: of the catalogue's entry `id`; `data`: its standard input, None
-    where that is made only when it runs."""
-
-    node: str
-    id: str
-    argv: tuple[str, ...]
-    data: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One step. seconds: how long it lasts at most (HOLD, WAIT_IDLE), or how long a VERIFY waits."""
-
-    do: Do
-    text: str
-    lines: tuple[Line, ...] = ()
-    seconds: float | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Everything that is known before anything is touched."""
-
-    action: Action
-    operation: str
-    """Its name on the nodes: an undrain goes on with the name of the drain whose revert is still armed."""
-    steps: tuple[Step, ...]
-    predicted: Forecast
-    guards: tuple[Guard, ...]
-    not_checked: tuple[str, ...]
-    connections: int | None
-    """Open now on VIPs that move, and will break; None: not counted."""
-
-    @property
-    def refused(self) -> tuple[Guard, ...]:
-        """Guards in the way; empty: it may be asked for confirmation."""
-        return refusals(self.guards)
-
-    @property
-    def question(self) -> str:
-        """What is shown before the node's name is typed. Several lines, cleaned."""
-        return "\n".join(clean(line) for line in _question(self))
 
 
 def plan(
@@ -116,6 +51,8 @@ def plan(
     if action.kind is Kind.UNDRAIN and found is not None and found.saved is not None and found.deadlines_uptime_s:
         # The drain's own revert is still armed: it is that operation which goes on and ends.
         operation, armed = found.saved, tuple(slot for slot, _ in found.deadlines_uptime_s)
+    if action.kind is Kind.REVERT_ONLY:
+        hold_s = None  # the node's own timer fires: that is what it is for
     maker = _Maker(picture, action, entries.operation_id(operation), hold_s, wait_idle_s, armed)
     return Plan(
         action=action,
@@ -217,7 +154,9 @@ class _Maker:
         action = self.action
         drained = action.kind is Kind.DRAIN
         note = [Step(do=Do.NOTE, text="note who drained it, why, until when", lines=(self.line(entries.NOTE.id),))]
-        disarm = Step(do=Do.DISARM, text="disarm: stop the timer, see that it did not run",
+        kept = action.lasting is not Lasting.HELD
+        seen = "stop the timer, see that it did not run" if kept else "see that no timer waits any more"
+        disarm = Step(do=Do.DISARM, text=f"disarm: {seen}",
                       lines=(self.line(entries.DISARM.id, entries.disarming(self.operation, Slot.A)),))  # fmt: skip
         clear = Step(do=Do.CLEAR, text="remove what was saved",
                      lines=(self.line(entries.CLEAR.id, entries.clearing(self.operation)),))  # fmt: skip
@@ -231,8 +170,7 @@ class _Maker:
         hold = self.hold_s if self.hold_s is not None else float(limit_s)
         if self.hold_s is not None and hold >= limit_s:
             raise ValueError("it would be held longer than to its own deadline")
-        by = "the console puts it back" if self.hold_s is not None else "the node puts it back"
-        steps = [Step(do=Do.HOLD, text=f"hold for {duration(hold)}, then {by}", seconds=hold)]
+        steps = [Step(do=Do.HOLD, text=self.held(hold, limit_s), seconds=hold)]
         if self.hold_s is not None:
             now = self.line(entries.REVERT_NOW[Slot.A].id)
             steps.append(Step(do=Do.PUT_BACK, text="the node runs its armed revert at once", lines=(now,)))
@@ -241,6 +179,17 @@ class _Maker:
         back = (self.line(entries.READ_BACK.id),) if action.interface is not None else ()
         steps.append(Step(do=Do.VERIFY_BACK, text=text, lines=back))
         return [*note, *steps, disarm, clear, *end]
+
+    def held(self, hold_s: float, limit_s: int) -> str:
+        """How long, and who ends it."""
+        armed = f"{duration(limit_s)} after it was armed"
+        if self.action.kind is Kind.REVERT_ONLY:
+            return f"wait for the node's own timer: it fires {armed}"
+        if self.hold_s is None:
+            return f"hold for {duration(hold_s)}, then the node puts it back"
+        if self.action.own_path:
+            return f"hold for {duration(hold_s)}; with this console's way cut the node puts it back by itself, {armed}"
+        return f"hold for {duration(hold_s)}, then the console puts it back"
 
     def restoring(self) -> list[Step]:
         """Of an action that brings service back: the touched node's lock only, nothing armed."""
@@ -262,7 +211,7 @@ class _Maker:
         return [*steps, self.unlock(everywhere=False)]
 
 
-# --- what is said -----------------------------------------------------------------------------------------
+# --- what is not known ------------------------------------------------------------------------------------
 
 
 def _breaking(predicted: Forecast, asked: Asked) -> int | None:
@@ -292,94 +241,3 @@ def _not_checked(
         if lifetime is None:
             found.append(f"squid's shutdown_lifetime, on which the outage depends: {why} (squid's default is 30 s)")
     return tuple(found)
-
-
-def _question(made: Plan) -> list[str]:
-    action = made.action
-    lines = [f"{action.text}", "", "Will be run:"]
-    lines += [
-        f"  {each.node}: {_shown(each)}" for s in made.steps if s.do in {Do.CHANGE, Do.PUT_BACK} for each in s.lines
-    ]
-    if action.deadline is not None:
-        lines.append(f"  before it, a revert is armed on {action.node}: {duration(action.deadline.seconds)}")
-        lines += [f"  {action.deadline.said}"] if action.deadline.said else []
-    lines += ["", "Will happen:", *(f"  {_fate(v)}" for v in made.predicted.vips)]
-    if made.connections is not None and action.kind.disturbs:
-        # A connection does not move with its address: the old holder cannot answer any more, the new one knows it not.
-        many, quiet = made.connections, action.kind is Kind.DRAIN
-        later = f"{many} connections are open now: what is open when the VIP moves breaks"
-        lines.append(f"  {later}" if quiet else f"  {many} open connections break")
-    lines += [f"  {w}" for w in (*_too_early(made), *_warnings(action))]
-    for load in made.predicted.loads:
-        if load.after is not None and load.now is not None and load.after > load.now:
-            lines.append(f"  {load.node} will answer {load.after:.0f} requests/s, now {load.now:.0f}")
-    lines += ["", "Checked:", *(f"  {_mark(g)} {g.text}: {g.evidence}{_why(g)}" for g in made.guards)]
-    lines += ["", "Not checked:", *(f"  {n}" for n in made.not_checked)] if made.not_checked else []
-    refused = made.refused
-    if refused:
-        return [*lines, "", f"Refused by: {', '.join(g.id for g in refused)}. Nothing was touched."]
-    return [*lines, "", f"Type {action.node} to go on."]
-
-
-def _shown(line: Line) -> str:
-    """The command line as people read it; a script is named, its text is in the dry run."""
-    scripted = "-c" in line.argv
-    return f"{line.id}" if scripted else " ".join(line.argv)
-
-
-def _mark(guard: Guard) -> str:
-    return {True: "yes", False: "NO ", None: "?  "}[guard.ok]
-
-
-def _why(guard: Guard) -> str:
-    return f" (overridden: {guard.overridden})" if guard.overridden is not None else ""
-
-
-def _fate(vip: VipForecast) -> str:
-    if not vip.known:
-        return f"{vip.address}: not known: {vip.unknown}"
-    if vip.lost:
-        return f"{vip.address}: TOTAL LOSS: {vip.why[-1] if vip.why else 'nobody serves it'}"
-    if vip.moves is False:
-        return f"{vip.address}: stays on {vip.after}"
-    if vip.outage is None:
-        return f"{vip.address}: goes to {vip.after}; what clients lose is not known"
-    lost = "clients lose no new request" if vip.outage == NOTHING else f"clients lose {vip.outage}"
-    back = "" if vip.failback_outage is None else f", on the way back {vip.failback_outage}"
-    return f"{vip.address}: {vip.before or '?'} → {vip.after}, {lost}{back}"
-
-
-def _too_early(made: Plan) -> list[str]:
-    """A squid that takes its time to stop may be started again before anything has moved."""
-    limit = made.action.deadline
-    spans = [v.takeover for v in made.predicted.vips if v.takeover is not None]
-    latest = max((s.high for s in spans if s.high is not None), default=0.0)
-    if limit is None or latest < limit.seconds:
-        return []
-    what = f"the node may put it back before a VIP has moved: that takes up to {latest:.0f} s"
-    return [f"{what}; a longer --revert-after helps"]
-
-
-def _warnings(action: Action) -> list[str]:
-    found: list[str] = []
-    drain = action.drain
-    if action.kind is Kind.DRAIN and drain is not None:
-        found.append(drain.cost)
-        found += [f"no better drain: {w}" for w in drain.why_not]
-        found += [drain.better] if drain.better is not None else []
-        if drain.method is Method.STOP:
-            found.append("if the peer dies meanwhile, nothing serves until the deadline")
-        else:
-            found.append("it ends by itself when the node reboots" if drain.method is Method.TRACK_FILE else "")
-    if action.own_path:
-        found.append("it cuts this console's own way to the node: no abort until the node has put it back")
-    return [f for f in found if f]
-
-
-def described(steps: Sequence[Step]) -> tuple[str, ...]:
-    """A dry run: each step, and under it each command line in full."""
-    found: list[str] = []
-    for number, step in enumerate(steps, 1):
-        found.append(f"{number}. {step.do.value}: {step.text}")
-        found += [f"   {line.node}$ {' '.join(line.argv)}" for line in step.lines]
-    return tuple(clean(w) for each in found for w in each.split("\n"))

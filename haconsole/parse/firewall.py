@@ -1,6 +1,6 @@
-"""`iptables-save` and `nft list ruleset` -> the chains that incoming packets pass.
+"""`iptables-save` and `nft list ruleset` -> the chains that packets to and from the node pass.
 
-Only what decides over VRRP is understood: protocol, addresses, incoming interface, connection state. A rule that asks
+Only what decides over VRRP is understood: protocol, addresses, interfaces, connection state. A rule that asks
 for more is kept as one that may or may not fit; nothing is guessed. Sources: iptables-extensions(8), nft(8).
 """
 
@@ -20,7 +20,7 @@ _VERDICTS: Final = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "RETUR
 _HARMLESS: Final = frozenset({"LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "NOTRACK", "CT", "TRACE", "AUDIT"})
 _QUIET_MODULES: Final = frozenset({"comment", "state", "conntrack", "tcp", "udp", "icmp", "icmp6", "ipv6-icmp"})
 _NUMBERS: Final = {"112": "vrrp", "6": "tcp", "17": "udp", "1": "icmp", "58": "ipv6-icmp", "51": "ah", "0": "all"}
-_HOOKS: Final = frozenset({"PREROUTING", "INPUT"})
+_HOOKS: Final = frozenset({"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"})
 
 
 def _protocol(word: str) -> str:
@@ -65,8 +65,8 @@ def parse_iptables(text: str, version: int) -> Firewall:
     )
 
 
-_OPTIONS: Final = {"-p": "protocols", "-s": "sources", "-d": "destinations", "-i": "interfaces", "--state": "states",
-                   "--ctstate": "states"}  # fmt: skip
+_OPTIONS: Final = {"-p": "protocols", "-s": "sources", "-d": "destinations", "-i": "interfaces", "-o": "outgoing",
+                   "--state": "states", "--ctstate": "states"}  # fmt: skip
 
 
 def _iptables_rule(line: str) -> tuple[str, FirewallRule]:
@@ -192,7 +192,7 @@ class _NftReader:
 
     def _in_chain(self, line: str) -> None:
         if base := _HOOK.match(line):
-            self._hook = base[2] if base[2] in {"input", "prerouting"} and base[1] != "nat" else None
+            self._hook = base[2] if base[2].upper() in _HOOKS and base[1] != "nat" else None
             self._policy = base[3] or "accept"
         else:
             self._rules.append(_nft_rule(line))
@@ -201,7 +201,8 @@ class _NftReader:
 _FIELDS: Final = {
     "ip protocol": "protocols", "ip6 nexthdr": "protocols", "meta l4proto": "protocols", "ip saddr": "sources",
     "ip6 saddr": "sources", "ip daddr": "destinations", "ip6 daddr": "destinations", "iifname": "interfaces",
-    "iif": "interfaces", "ct state": "states", "ct status": "states", "meta nfproto": "version",
+    "iif": "interfaces", "oifname": "outgoing", "oif": "outgoing", "ct state": "states",
+    "ct status": "states", "meta nfproto": "version",
 }  # fmt: skip
 _TRANSPORTS: Final = frozenset({"tcp", "udp", "icmp", "icmpv6", "sctp", "dccp"})
 _STATE_MAP: Final = re.compile(r"^ct state vmap \{([^}]*)\}$")
@@ -236,7 +237,7 @@ def _nft_rule(line: str) -> FirewallRule:
 
 
 _NFT_KEY = re.compile(
-    r"(ip protocol|ip6 nexthdr|meta l4proto|ip6? [sd]addr|iifname|iif|ct state|ct status|meta nfproto"
+    r"(ip protocol|ip6 nexthdr|meta l4proto|ip6? [sd]addr|[io]ifname|[io]if|ct state|ct status|meta nfproto"
     r"|(?:tcp|udp|icmp|icmpv6|sctp|dccp) \S+)"
     r"\s+((?:!= )?(?:\{[^}]*\}|\S+))"
 )

@@ -1,7 +1,8 @@
-"""What `catalogue.read.HOST` prints -> default routes, room on file systems, tracked connections.
+"""What `catalogue.read.HOST` prints -> default routes, room on file systems, tracked connections, path filters.
 
-Three parts, each begun by a line with its name; the part `routes` is missing where ip(8) failed.
-Sources: ip-route(8), stat(1) of GNU coreutils, nf_conntrack-sysctl of the kernel; run on Debian 11 to 13.
+Four parts, each begun by a line with its name; the part `routes` is missing where ip(8) failed.
+Sources: ip-route(8), stat(1) of GNU coreutils, nf_conntrack-sysctl and ip-sysctl of the kernel; run on Debian 11
+to 13.
 """
 
 from __future__ import annotations
@@ -22,25 +23,41 @@ _DISK: Final = re.compile(
     r"([0-9a-f]{1,32}) ([0-9]{1,12}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) (/\S{0,200})"
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
+_SETTING: Final = re.compile(r"([^/\s]{1,64})/(rp_filter|arp_ignore) ([0-9])")
+_DROPPED: Final = re.compile(r"dropped ([0-9]{1,20})")
 
 
 def parse_host_state(text: str) -> HostReading:
     """The node's state. Raises: ParseError where the text has none of the parts."""
     parts: dict[str, list[str]] = {}
     for line in text[:_LIMIT].splitlines():
-        if line in {"routes", "disks", "connections"} and line not in parts:
+        if line in {"routes", "disks", "connections", "paths"} and line not in parts:
             parts[line] = []
         elif parts:
             parts[next(reversed(parts))].append(line)
     if "disks" not in parts or "connections" not in parts:
         raise ParseError(f"routes, disks and connections were expected, not: {clean(text[:80])}")
+    settings = [s for x in parts.get("paths", ()) if (s := _SETTING.fullmatch(x))]
+    dropped = [int(d[1]) for x in parts.get("paths", ()) if (d := _DROPPED.fullmatch(x))]
     numbers = [int(x) for x in parts["connections"] if _NUMBER.fullmatch(x)]
     return HostReading(
         default_routes=_routes(parts["routes"]) if "routes" in parts else None,
         file_systems=_file_systems(parts["disks"]) or None,
         connections=numbers[0] if len(numbers) == 2 else None,
         connections_limit=numbers[1] if len(numbers) == 2 else None,
+        strict_path=_interfaces(settings, "rp_filter", {1}),
+        answers_for_others=_interfaces(settings, "arp_ignore", {0}),
+        path_dropped=dropped[0] if dropped else None,
     )
+
+
+def _interfaces(settings: Iterable[re.Match[str]], name: str, wanted: set[int]) -> frozenset[str] | None:
+    """Those whose setting is one of `wanted`: the greater of its own and that of `all` counts. None: not told."""
+    values = {clean(s[1]): int(s[3]) for s in settings if s[2] == name}
+    every = values.get("all")
+    if every is None:
+        return None
+    return frozenset(i for i, v in values.items() if i not in {"all", "default"} and max(v, every) in wanted)
 
 
 def _routes(lines: Iterable[str]) -> tuple[str, ...]:

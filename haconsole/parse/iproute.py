@@ -35,6 +35,7 @@ MAX_ENTRIES: Final = 20_000
 """Links or addresses of one node; of more nothing is believed."""
 
 _LINK: Final = re.compile(r"([0-9]{1,10}): ([^ \t:/]{1,255}): <([A-Z0-9_,-]*)>")
+_STATE: Final = re.compile(r" state ([A-Z]{1,20})(?: |\\|$)")
 _ADDRESS: Final = re.compile(r"([0-9]{1,10}): ([^ \t:/]{1,255}) +(inet6?) ")
 _MAC: Final = re.compile(r" link/([a-z0-9_/-]{1,32}) ([0-9a-f]{2}(?::[0-9a-f]{2}){5,31})(?: |\\|$)")
 _LABELLED: Final = re.compile(r"\[[A-Za-z0-9 ]{1,32}\]")
@@ -129,6 +130,7 @@ def _link(line: str) -> _LinkLine | None:
         carrier="LOWER_UP" in flags,
         mac=_mac(head),
         index=int(found[1]),
+        state=None if (state := _STATE.search(head)) is None else state[1],
     )
     return _LinkLine(link=link, whole=" qdisc " in head)
 
@@ -154,6 +156,7 @@ def _address(line: str) -> Address | None:
         label=_label(body, words, name) if family == "inet" else None,
         scope=clean(_after(words, "scope") or "global"),
         tentative=family == "inet6" and "tentative" in words,
+        dad_failed=family == "inet6" and "dadfailed" in words,
     )
 
 

@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from haconsole.model.readings import LogFact, LogFactKind, LogLine
+from haconsole.parse.command_secrets import hide
 from haconsole.parse.errors import ParseError
 from haconsole.parse.keepalived_log import fact
 from haconsole.parse.text import clean, decode
@@ -80,7 +81,7 @@ def parse_journal_line(
     return LogLine(
         program=program,
         ident=ident,
-        text=text,
+        text=hide(text),
         node_time_s=None if micros is None else micros / 1e6,
         trusted=trusted,
         pid=pid if pid is not None else _number(fields, "SYSLOG_PID"),
@@ -219,7 +220,7 @@ def parse_syslog_line(
     return LogLine(
         program=program,
         ident=ident,
-        text=text,
+        text=hide(text),
         node_time_s=time_s,
         time_precision_s=precision_s,
         trusted=False,

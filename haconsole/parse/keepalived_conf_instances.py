@@ -128,7 +128,7 @@ def _global_version(conf: KeepalivedConf) -> int | None:
 
 
 def _version(block: Statement, vips: tuple[IpInterface, ...], default: int | None) -> int | None:
-    """IPv6 is always version 3 (KEEPALIVED 5)."""
+    """IPv6 is always version 3 (docs/keepalived-versions.md)."""
     if any(v.version == 6 for v in vips[:1]) or any(True for _ in block.children("native_ipv6")):
         return 3
     if any(True for _ in block.children("version")):

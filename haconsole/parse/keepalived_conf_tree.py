@@ -13,7 +13,7 @@ from haconsole.parse.keepalived_conf_words import one_line, safe, split, takes_n
 
 MAX_NESTING = 64
 _AUTH_PASS_COUNTS = 8
-"""Characters of `auth_pass` that keepalived uses (KEEPALIVED 1.3)."""
+"""Characters of `auth_pass` that keepalived uses (docs/keepalived-versions.md)."""
 
 
 class Complain(Protocol):

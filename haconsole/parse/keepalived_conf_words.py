@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from haconsole.model.keepalived_conf import SECRET
+from haconsole.parse.command_secrets import hide_in_words
 from haconsole.parse.keepalived_words import interface_address
 from haconsole.parse.text import clean
 
@@ -34,9 +35,6 @@ _SECRET_KEYWORD = re.compile(
 _HINT = re.compile(r"(?i)pass|secret|token|credential|auth|key|hex:")
 _DEFINES = re.compile(r"\$?[A-Za-z_][A-Za-z0-9_]*=")
 _SECRET_ANYWHERE = frozenset({"auth_pass", "auth_data", "password", "passwd"})
-_SECRET_INSIDE = re.compile(
-    r"(?i)((?:pass(?:w(?:or)?d|phrase)?|secret|token)(?:[=:][ \t]*|([ \t]+)))(\"[^\"]*\"?|'[^']*'?|[^ \t]+)"
-)
 _KNOWN_IN = {
     "authentication": frozenset({"auth_type", "auth_pass"}),
     "auth_hmac": frozenset({"key", "active_key", "time_window", "anti_replay", "mode"}),
@@ -178,15 +176,7 @@ def _until(words: list[str], count: int) -> tuple[str, ...]:
 
 def _shown(words: list[str]) -> tuple[str, ...]:
     """A script's command line may carry a password as well; `hex:` is a key."""
-    return tuple(SECRET if w.startswith("hex:") else clean(_SECRET_INSIDE.sub(_masked, w)) for w in words)
-
-
-def _masked(found: re.Match[str]) -> str:
-    """`--password x`, `--password=x`, `PASSWORD=x`, but not `check_password x`."""
-    option = found.string.rfind(" ", 0, found.start()) + 1
-    if found[2] and not found.string.startswith("-", option):
-        return found[0]
-    return found[1] + SECRET
+    return tuple(SECRET if w.startswith("hex:") else clean(w) for w in hide_in_words(words))
 
 
 def hides_rest(words: tuple[str, ...], brace: str, *, glued: bool) -> bool:

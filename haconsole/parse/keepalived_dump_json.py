@@ -104,7 +104,7 @@ def _text(data: _Object, key: str) -> str:
 
 
 def _texts(data: _Object, key: str) -> list[str]:
-    """2.0.10 writes [""] for any tracked interface (KEEPALIVED 2.4): an empty name is none."""
+    """2.0.10 writes [""] for any tracked interface (docs/keepalived-versions.md): an empty name is none."""
     value = data.get(key)
     return [v for v in value if isinstance(v, str) and v] if isinstance(value, list) else []
 

@@ -1,4 +1,4 @@
-"""What one keepalived log message means, in the words of 1.3.5 to 2.4 (KEEPALIVED 1.2)."""
+"""What one keepalived log message means, in the words of 1.3.5 to 2.4 (docs/keepalived-versions.md)."""
 
 from __future__ import annotations
 

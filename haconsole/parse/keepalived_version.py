@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 from haconsole.model.readings import ConfigTest, KeepalivedVersion
+from haconsole.parse.command_secrets import hide
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean
 
 TEST_SINCE = (2, 0, 10)
-"""First version whose `-t` was run (KEEPALIVED 3.2); 1.x takes `-t` for an unknown option and exits 0."""
+"""First version whose `-t` was run (docs/keepalived-versions.md); 1.x takes `-t` for an unknown option and exits 0."""
 
 MAX_MESSAGES = 200
 
@@ -82,5 +83,5 @@ def _messages(*outputs: str) -> tuple[str, ...]:
 
     sudo's own remarks ("unable to resolve host") are not keepalived's.
     """
-    lines = [clean(line.strip()) for output in outputs for line in output.split("\n")]
+    lines = [hide(clean(line.strip())) for output in outputs for line in output.split("\n")]
     return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("sudo: ")))[:MAX_MESSAGES]

@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
-from haconsole.cluster.forecast import Forecast
+from haconsole.cluster.forecast_values import Forecast
 from haconsole.operations.guards_context import Guard
 from haconsole.operations.job import Result
+from haconsole.operations.step import Step
 from haconsole.parse.text import clean
 from haconsole.report.adverts import stamp
 from haconsole.report.forecast import one
-
-
-class Step(Protocol):
-    """A step that ended (`runtime.executor.Told`)."""
-
-    @property
-    def step(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def started(self) -> float: ...
-    @property
-    def ended(self) -> float | None: ...
-    @property
-    def ok(self) -> bool | None: ...
 
 
 def guard_document(guard: Guard) -> dict[str, object]:

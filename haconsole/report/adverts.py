@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from haconsole.model.packets import Advert, Announcement, Carp, Checksum, Packet
+from haconsole.model.packets import Advert, Announcement, Carp, Checksum, Envelope, Packet
 
 _AUTH: Final = {0: "none", 1: "password", 2: "ah"}
 
@@ -49,6 +49,38 @@ def packet_document(at: float, packet: Packet, heard_by: str | None = None) -> d
             "source_mac": packet.source_mac, "vlan": packet.vlan, "heard_by": heard_by,
         }  # fmt: skip
     return None
+
+
+def unread_document(at: float, envelope: Envelope, problem: str, heard_by: str | None = None) -> dict[str, object]:
+    """The JSON document of what claims to be VRRP and cannot be read: what it does not tell is None."""
+    return {
+        "schema": "haconsole.advert/1",
+        "time": stamp(at),
+        "source": str(envelope.source),
+        "destination": str(envelope.destination),
+        "source_mac": envelope.source_mac,
+        "vlan": envelope.vlan,
+        "version": None,
+        "vrid": None,
+        "priority": None,
+        "interval_s": None,
+        "addresses": None,
+        "auth_type": None,
+        "ttl": envelope.hop_limit,
+        "checksum_ok": None,
+        "checksum": None,
+        "problems": [problem],
+        "heard_by": heard_by,
+    }
+
+
+def unread_line(
+    at: float, envelope: Envelope, why: str, zone: tzinfo | None = None, heard_by: str | None = None
+) -> str:
+    """The same as a line for people."""
+    when = datetime.fromtimestamp(at, UTC).astimezone(zone).strftime("%H:%M:%S.%f")[:-3]
+    when = when if heard_by is None else f"{when}  {heard_by}"
+    return f"{when}  {envelope.source!s:<15} claims to be VRRP and cannot be read: {why}"
 
 
 def _auth(advert: Advert) -> str | None:

@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import quote
 
 from haconsole.model.keepalived_conf import SECRET, Statement
+from haconsole.parse.command_secrets import hide
 from haconsole.parse.keepalived_conf import parse
 from haconsole.parse.keepalived_conf_words import decomment, may_be_secret
 from haconsole.parse.text import clean
@@ -79,13 +80,18 @@ class Redactor:
             for found in pattern.finditer(line):
                 self._learn(found[2])
             line = pattern.sub(instead, line)
-        return line
+        return hide(line, self._learn_value)
 
     def _learn(self, text: str) -> None:
         """Every word of what was cut: which of them is the secret is not known."""
         for word in re.split(r"[\s\"',;{}]+", text)[:8]:
             if len(word) >= SHORTEST and SECRET not in word and not word.isalpha() and len(self._learned) < LEARNED:
                 self._learned[word] = None
+
+    def _learn_value(self, value: str) -> None:
+        """Of an option: USER:PASSWORD as a whole (as it stands in a header), and the password alone."""
+        for part in (value, value.partition(":")[2]):
+            self._learn(part)
 
     def learn(self, secret: str) -> None:
         """A secret that is known as such, whatever it looks like."""

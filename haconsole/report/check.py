@@ -15,7 +15,7 @@ from haconsole.cluster.audit import Audit, AuditFinding
 from haconsole.cluster.audit.values import AuditEvidence, Setting
 from haconsole.model.findings import Severity, Verdict
 from haconsole.parse.text import clean
-from haconsole.report.status import rfc3339
+from haconsole.report.values import rfc3339
 
 SCHEMA: Final = "haconsole.check/1"
 

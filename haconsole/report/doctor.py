@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.events import Subject
-from haconsole.model.readings import Rights
+from haconsole.report.doctor_check import Check
+from haconsole.report.doctor_rights import Permit, rights_checks
 
 SCHEMA: Final = "haconsole.doctor/1"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One line. `ok` None: could not be told."""
-
-    node: str
-    id: str
-    ok: bool | None
-    text: str
-    remedy: str | None = None
 
 
 _SUBJECTS: Final = (
@@ -48,12 +37,16 @@ _USEFUL: Final = {
 }
 
 
-def checks(picture: ClusterPicture) -> tuple[Check, ...]:
+Permits = Mapping[str, Sequence[Permit]]
+"""sudo's words, by node; of a node that is not there nobody asked."""
+
+
+def checks(picture: ClusterPicture, permits: Permits) -> tuple[Check, ...]:
     """Every check of every node, in the order of the configuration."""
-    return tuple(check for node in picture.nodes for check in _of_node(picture, node))
+    return tuple(check for node in picture.nodes for check in _of_node(picture, node, permits.get(node.name)))
 
 
-def _of_node(picture: ClusterPicture, node: NodePicture) -> Iterator[Check]:
+def _of_node(picture: ClusterPicture, node: NodePicture, permits: Sequence[Permit] | None) -> Iterator[Check]:
     if not node.readable:
         problem = node.problem
         if problem is None:
@@ -63,25 +56,11 @@ def _of_node(picture: ClusterPicture, node: NodePicture) -> Iterator[Check]:
         return
     where = f"{node.spec.known_as}" + (f" port {node.spec.ssh.port}" if node.spec.ssh.port else "")
     yield Check(node=node.name, id="reach", ok=True, text=f"reached {where}, host key known, login accepted")
-    yield from _rights(node)
+    yield from rights_checks(node, permits, read_only=picture.spec.read_only)
     yield from _tools(node)
     yield from _versions(node)
     yield from _clock(picture, node)
     yield from _subjects(node)
-
-
-def _rights(node: NodePicture) -> Iterator[Check]:
-    who = node.identity
-    if who is None:
-        yield Check(node=node.name, id="rights", ok=None, text="not told who we are")
-        return
-    told = {Rights.ROOT: "root", Rights.SUDO: "sudo for what needs root", Rights.PLAIN: "no root rights"}[who.rights]
-    remedy = None
-    if who.rights is Rights.PLAIN:
-        remedy = "set `sudo = true` for this node and permit the login in sudoers; see the lines below"
-    yield Check(
-        node=node.name, id="rights", ok=who.rights is not Rights.PLAIN, text=f"user {who.user}: {told}", remedy=remedy
-    )
 
 
 def _tools(node: NodePicture) -> Iterator[Check]:
@@ -129,21 +108,40 @@ def _subjects(node: NodePicture) -> Iterator[Check]:
             problem = failed.value
             yield Check(node=node.name, id=id_, ok=False, text=problem.summary, remedy=problem.remedy)
         elif subject is not Subject.LOG:
-            yield Check(node=node.name, id=id_, ok=True, text=f"{what}: read")
+            read = _values(node)[subject] is not None
+            test = node.config_test if subject is Subject.CONFIG_TEST else None
+            if test is not None and test.ok is None:
+                text = f"{what}: no verdict" + (f": {test.why_unknown}" if test.why_unknown else "")
+                yield Check(node=node.name, id=id_, ok=None, text=text)
+            else:
+                yield Check(node=node.name, id=id_, ok=read or None, text=f"{what}: {'read' if read else 'not read'}")
 
 
-def doctor_document(pictures: Sequence[ClusterPicture]) -> dict[str, object]:
-    """The JSON document `haconsole.doctor/1`."""
+def _values(node: NodePicture) -> Mapping[Subject, object]:
+    """What was read; None: it was not."""
+    squid = node.squid
+    return {
+        Subject.DAEMON: node.dump_at,
+        Subject.CONFIG: node.config,
+        Subject.CONFIG_TEST: node.config_test,
+        Subject.KERNEL: node.kernel,
+        Subject.UNITS: node.units_at,
+        Subject.SQUID_CHECK: None if squid is None else squid.check_ok,
+        Subject.SQUID_SOCKETS: None if squid is None else squid.listening,
+        Subject.SQUID_COUNTERS: node.counters_at,
+    }
+
+
+def doctor_document(told: Sequence[tuple[str, Sequence[Check]]]) -> dict[str, object]:
+    """The JSON document `haconsole.doctor/1`. told: by the cluster's name, every check."""
     return {
         "schema": SCHEMA,
         "clusters": [
             {
-                "name": p.spec.name,
-                "checks": [
-                    {"node": c.node, "id": c.id, "ok": c.ok, "text": c.text, "remedy": c.remedy} for c in checks(p)
-                ],
+                "name": name,
+                "checks": [{"node": c.node, "id": c.id, "ok": c.ok, "text": c.text, "remedy": c.remedy} for c in found],
             }
-            for p in pictures
+            for name, found in told
         ],
     }
 

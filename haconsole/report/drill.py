@@ -115,6 +115,7 @@ class Measured(_Part):
     requests: int | None
     failed: int | None
     probe_interval_ms: float | None
+    takeover_error_s: dict[str, float | None] = Field(default_factory=dict)
 
 
 class Claim(_Part):
@@ -277,7 +278,12 @@ def _first(error: Exception) -> str:
 
 
 def _cleaned(value: Mapping[str, Any]) -> dict[str, Any]:
-    return {clean(key): _clean_one(one) for key, one in value.items()}
+    return {clean(key): (_lines if key == "command" else _clean_one)(one) for key, one in value.items()}
+
+
+def _lines(value: Any) -> Any:
+    """Of a step: its command lines, of which a script has several."""
+    return "\n".join(map(clean, value.split("\n"))) if isinstance(value, str) else _clean_one(value)
 
 
 def _clean_one(value: Any) -> Any:

@@ -33,7 +33,6 @@ def html(record: DrillRecord, *, wire: bool) -> str:
     shown = _cleaned(record)
     style = stylesheet()
     page = Environment(autoescape=True, undefined=StrictUndefined).from_string(_resource("drill.html"))
-    addresses = [(node, words.addresses(said)) for node, said in shown.nodes.items()]
     return page.render(
         record=shown,
         w=words,
@@ -44,7 +43,7 @@ def html(record: DrillRecord, *, wire: bool) -> str:
         compared=words.compared(shown),
         claims=words.claims(shown),
         logs=words.side_by_side(shown),
-        addresses=addresses if any(rows for _, rows in addresses) else [],
+        addresses=words.addresses(shown),
         pictures=pictures(shown),
         how_measured=words.how_measured(shown, wire=wire),
         not_measured=words.not_measured(shown, wire=wire),
@@ -80,7 +79,7 @@ def _cleaned(record: DrillRecord) -> DrillRecord:
 
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
-        return clean(value)
+        return "\n".join(map(clean, value.split("\n")))
     if isinstance(value, Enum):
         return value
     if is_dataclass(value) and not isinstance(value, type):

@@ -36,9 +36,9 @@ class Sheet:
 
 
 def on_way_back(record: DrillRecord, outage: Outage) -> bool:
-    """Did it begin after the change was taken back?"""
-    back = words.put_back(record)
-    return back is not None and outage.began >= back - _UNDER_WAY_S
+    """Did it begin after the change was taken back? As the figures count: from the step on."""
+    known = [t for t in (words.put_back(record), words.step_began(record, "put-back")) if t is not None]
+    return bool(known) and outage.began >= min(known) - _UNDER_WAY_S
 
 
 def anchor(record: DrillRecord, vip: str, *, back: bool) -> float | None:
@@ -79,7 +79,7 @@ def _holders(sheet: Sheet, vip: str, y: float) -> None:
         css, pattern, label = _look(record, holding)
         bar = sheet.bar(css, pattern, (left, right), y, 20)
         svg.titled(bar, f"{vip}: {label} from {words.clock(record, holding.since)}, {until - holding.since:.3f} s")
-        if svg.fits(label, right - left):
+        if svg.fits(label, right - left, bold=True):
             svg.text(sheet.root, f"held-text on-{css}", left + 7, y + 14.5, label)
 
 

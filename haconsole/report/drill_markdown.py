@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Final
 
 from haconsole.model.drill import DrillRecord
 from haconsole.parse.text import clean
 from haconsole.report import drill_words as words
 
+MOVED: Final = "▸"
 _MARKS: Final = {ord(c): f"\\{c}" for c in "\\`*[]|~"} | {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
 _EMPHASIS: Final = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 """An underscore that can mark emphasis; those inside of a word, as in `proxy_ip1`, cannot."""
@@ -73,7 +75,7 @@ def _head(record: DrillRecord) -> Iterator[str]:
 def _figures(record: DrillRecord) -> Iterator[str]:
     yield "## Predicted against measured"
     yield ""
-    rows = [(words.sign(c.ok) if c.measured != "–" else "", c.vip, c.figure, c.predicted, c.measured, c.words)
+    rows = [(words.sign(c.ok) if c.measured != "–" else "", c.vip, c.figure, c.predicted, c.measured + c.error, c.words)
             for c in words.compared(record)]  # fmt: skip
     if rows:
         yield from _table(("", "VIP", "figure", "predicted", "measured", ""), rows)
@@ -110,19 +112,29 @@ def _logs(record: DrillRecord) -> Iterator[str]:
 
 
 def _addresses(record: DrillRecord) -> Iterator[str]:
-    shown = {node: words.addresses(said) for node, said in record.nodes.items()}
-    if not any(shown.values()):
+    """The nodes beside each other."""
+    shown = words.addresses(record)
+    if not shown:
         return
     yield "## Addresses (`ip a show`)"
     yield ""
-    for node, rows in shown.items():
-        yield f"### {escaped(node)}"
+    yield f"Links and addresses as they were read; {MOVED} stands before a line that was not there all the time."
+    for one in shown:
+        cells = [
+            (node, "", *(_shown(line) for line in cell)) if cell is not None else (node, "", "  could not be read")
+            for node, cell in zip(record.nodes, one.cells, strict=True)
+        ]
+        rows = list(zip_longest(*cells, fillvalue=""))
+        widths = [max(len(row[column]) for row in rows) for column in range(len(cells))]
         yield ""
-        if rows:
-            yield from _table(("address", "before", "during", "after"), ((r.address, *r.words) for r in rows))
-        else:
-            yield "They could not be read."
-            yield ""
+        yield f"### {one.when}"
+        yield ""
+        lines = ("   ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+        yield from _fenced("text", lines)
+
+
+def _shown(line: tuple[str, bool]) -> str:
+    return f"{MOVED if line[1] else ' '} {line[0]}"
 
 
 def _timeline(record: DrillRecord) -> Iterator[str]:
@@ -145,14 +157,18 @@ def _steps(record: DrillRecord) -> Iterator[str]:
         took = "not over" if step.ended is None else f"{step.ended - step.started:.1f} s"
         rows.append((words.sign(step.ok), words.clock(record, step.started), step.name, took, step.text))
     yield from _table(("", "began", "step", "took", "what"), rows)
-    commands = [(step.name, step.command) for step in record.steps if step.command]
+    commands = [(step.name, words.commands(record, step)) for step in record.steps if step.command]
     if commands:
         yield "Commands, as they were run:"
         yield ""
-        said = [line for name, command in commands for line in (f"# {name}", *command.splitlines())]
-        text = "\n".join(map(clean, said))
-        fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text) or [""]))
-        yield from (f"{fence}sh", text, fence, "")
+        yield from _fenced("sh", [x for name, said in commands for x in (f"# {name}", *map(words.in_short, said))])
+
+
+def _fenced(kind: str, lines: Iterable[str]) -> Iterator[str]:
+    """A block of code that nothing in it can end."""
+    text = "\n".join(map(clean, lines))
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text) or [""]))
+    yield from (f"{fence}{kind}", text, fence, "")
 
 
 def _guards(record: DrillRecord) -> Iterator[str]:

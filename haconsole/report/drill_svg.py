@@ -19,6 +19,8 @@ LEFT: Final = 178
 RIGHT: Final = 18
 CHARACTER: Final = 6.3
 """What a character of a label takes, on the safe side: no font is asked."""
+BOLD: Final = 1.25
+"""So much wider is bold text."""
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 PATTERNS: Final = ("plain", "slant", "dots", "grid")
 """How the first, second ... node's bars are filled, besides their colour."""
@@ -86,9 +88,9 @@ def text(parent: Element, css: str, x: float, y: float, words: str, *, anchor: s
     return found
 
 
-def fits(words: str, width: float) -> bool:
-    """Does it fit in there?"""
-    return len(words) * CHARACTER + 6 <= width
+def fits(words: str, width: float, *, bold: bool = False) -> bool:
+    """Does it fit in there, with some room on either side?"""
+    return len(words) * CHARACTER * (BOLD if bold else 1) + 14 <= width
 
 
 def beside(parent: Element, css: str, reach: tuple[float, float], y: float, words: str) -> Element:

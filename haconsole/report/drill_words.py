@@ -17,9 +17,10 @@ from haconsole.model.drill import (
     CADENCE_S,
     FAILED_AFTER_S,
     Claim,
+    Doubt,
     DrillRecord,
+    DrillStep,
     Moment,
-    NodeEvidence,
     Range,
     Verdict,
 )
@@ -27,6 +28,8 @@ from haconsole.model.drill import (
 GOOD: Final = "●"
 BAD: Final = "▲"
 UNKNOWN: Final = "?"
+LONGEST: Final = 600
+"""Characters of a command line that are shown."""
 STAYS: Final = "stays where it is"
 """The prediction for a VIP that is not to move."""
 
@@ -67,15 +70,16 @@ def log_zone(record: DrillRecord) -> str:
 
 def injected(record: DrillRecord) -> float | None:
     """When the injection took effect; where the record does not know, when its step began."""
-    return record.injected if record.injected is not None else _step_began(record, "change")
+    return record.injected if record.injected is not None else step_began(record, "change")
 
 
 def put_back(record: DrillRecord) -> float | None:
     """When it was taken back; where the record does not know, when its step began."""
-    return record.put_back if record.put_back is not None else _step_began(record, "put-back")
+    return record.put_back if record.put_back is not None else step_began(record, "put-back")
 
 
-def _step_began(record: DrillRecord, name: str) -> float | None:
+def step_began(record: DrillRecord, name: str) -> float | None:
+    """When the step of that name began; None: there was none."""
     return next((step.started for step in record.steps if step.name == name), None)
 
 
@@ -147,6 +151,8 @@ class Compared:
     measured: str
     ok: bool | None = None
     words: str = ""
+    error: str = ""
+    """What it may be wrong by: ` ±6 ms`."""
 
 
 def compared(record: DrillRecord) -> tuple[Compared, ...]:
@@ -163,18 +169,22 @@ def _compare(record: DrillRecord, vip: str, field: str, name: str) -> Compared:
     told = STAYS if stays else span(range_)
     if stays and field == "takeover_s" and figure is None:
         return Compared(vip, name, told, "–")
-    ok, judged = _judged(range_, figure, stays=stays)
-    return Compared(vip, name, told, seconds(figure), ok, judged)
+    doubt = record.measured.doubt(field, vip)
+    ok, judged = _judged(range_, figure, doubt, stays=stays)
+    error = f" ±{doubt.below * 1000:.0f} ms" if figure and doubt.below else ""
+    return Compared(vip, name, told, seconds(figure), ok, judged, error)
 
 
-def _judged(range_: Range | None, figure: float | None, *, stays: bool) -> tuple[bool | None, str]:
+def _judged(range_: Range | None, figure: float | None, doubt: Doubt, *, stays: bool) -> tuple[bool | None, str]:
+    """As the verdict judges (`operations.drills.judge`): by `Range.agrees`."""
     if figure is None:
         return None, ""
     if range_ is None:
         ok = figure == 0 if stays else None
         return ok, "nothing lost" if figure == 0 else "not expected: it was to stay" if stays else ""
-    if range_.holds(figure):
-        return True, "nothing lost" if figure == 0 else "in its range"
+    if range_.agrees(figure, doubt):
+        words = "nothing lost" if figure == 0 else "in its range"
+        return True, words if range_.holds(figure) else f"{words}, by what it may be wrong by"
     if figure < range_.low:
         return False, f"{range_.low - figure:.3f} s shorter"
     return False, f"{figure - (range_.high or 0):.3f} s longer"
@@ -234,32 +244,50 @@ def _time_of_day(key: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class AddressRow:
-    """One address of one node: was it there before, during and after? None: it could not be read."""
+class Shown:
+    """What `ip a show` told of every node at one time (`before`, `during`, `after`).
 
-    address: str
-    there: tuple[bool | None, bool | None, bool | None]
+    A cell per node: (line, is it not there at another time) ...; None: it could not be read.
+    """
 
-    @property
-    def words(self) -> tuple[str, ...]:
-        """For each of the three: `yes`, `–`, `?`."""
-        return tuple(UNKNOWN if t is None else "yes" if t else "–" for t in self.there)
-
-    @property
-    def moved(self) -> bool:
-        """It was not there all the time."""
-        return len({t for t in self.there if t is not None}) > 1
+    when: str
+    cells: tuple[tuple[tuple[str, bool], ...] | None, ...]
 
 
-def addresses(node: NodeEvidence) -> tuple[AddressRow, ...]:
-    """`ip a show` of the node before, during and after, an address a row."""
-    shown = (node.addresses_before, node.addresses_during, node.addresses_after)
-    every = sorted({a for one in shown if one is not None for a in one})
+def addresses(record: DrillRecord) -> tuple[Shown, ...]:
+    """`ip a show` of the nodes before, during and after; empty: none could be read."""
+    times = ("before", "during", "after")
+    every = [
+        (said.addresses_before, said.addresses_during, said.addresses_after) for said in record.nodes.values()
+    ]  # fmt: skip
+    if all(lines is None for node in every for lines in node):
+        return ()
 
-    def there(address: str, one: tuple[str, ...] | None) -> bool | None:
-        return None if one is None else address in one
+    def cell(node: tuple[tuple[str, ...] | None, ...], number: int) -> tuple[tuple[str, bool], ...] | None:
+        known, lines = [set(one) for one in node if one is not None], node[number]
+        return None if lines is None else tuple((line, not all(line in one for one in known)) for line in lines)
 
-    return tuple(AddressRow(a, (there(a, shown[0]), there(a, shown[1]), there(a, shown[2]))) for a in every)
+    return tuple(Shown(name, tuple(cell(node, n) for node in every)) for n, name in enumerate(times))
+
+
+def commands(record: DrillRecord, step: DrillStep) -> tuple[str, ...]:
+    """The command lines of a step, one by one: each begins with its node; a script has several lines."""
+    found: list[str] = []
+    for line in (step.command or "").splitlines():
+        if not found or line.partition("$ ")[0] in record.nodes:
+            found.append(line)
+        else:
+            found[-1] += f"\n{line}"
+    return tuple(found)
+
+
+def in_short(command: str) -> str:
+    """One line: of a script that is too long to be read its name and how long it is."""
+    node, _, rest = command.partition("$ ")
+    body, _, name = rest.rpartition("  # ")
+    if len(body or rest) <= LONGEST and "\n" not in command:
+        return command
+    return f"{node}$ # {name or 'script'}: {len(body or rest)} characters, whole in report.json".replace("\n", " ")
 
 
 def error(moment: Moment) -> str:

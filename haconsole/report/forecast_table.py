@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from haconsole.cluster.forecast import Forecast, VipForecast
 from haconsole.cluster.forecast_times import NOTHING
+from haconsole.cluster.forecast_values import Forecast, VipForecast
 from haconsole.parse.text import clean
 from haconsole.report.forecast import ClusterForecast
 

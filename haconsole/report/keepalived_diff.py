@@ -1,9 +1,9 @@
 """Running against recommended keepalived.conf: a unified diff, two columns, and the JSON that leaves. Pure.
 
 Both sides are compared as keepalived reads them (`keepalived_lines.comparable`): comments, order and includes
-make no difference. Passwords are masked on both; what is taken over from the running file is its own password,
-so that it is equal, and one that the recommended file has not is a difference. The form is
-`haconsole.keepalived-config/1`.
+make no difference. Passwords are masked on both, and one that the recommended file has not is a difference. Those
+that run are compared from node to node, by salted hashes: whether they are the same is said, and nothing else. The
+form is `haconsole.keepalived-config/1`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from haconsole.model.keepalived_conf import Statement
 from haconsole.model.spec import NodeSpec
 from haconsole.parse.keepalived_conf import parse
 from haconsole.report.keepalived_config import Rendered, render
@@ -54,6 +55,53 @@ def compare(plan: Plan, node: NodeSpec) -> Compared:
         wanted=tuple(comparable(parse({file: text}, file, hostname=node.name))),
         problem=fact.problem,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passwords:
+    """The running passwords of one virtual router. `same` None: not known, `problem` says why."""
+
+    cluster: str
+    instance: str
+    nodes: tuple[str, ...]
+    """Nodes whose file has one, in their order."""
+    same: bool | None
+    problem: str | None = None
+
+    @property
+    def text(self) -> str:
+        """In one line."""
+        word = {True: "the same", False: "NOT the same", None: "not compared"}[self.same]
+        why = "" if self.problem is None else f" ({self.problem})"
+        return f"password of {self.instance} on {' and '.join(self.nodes) or 'no node'}: {word}{why}"
+
+
+def passwords(plan: Plan) -> Iterator[Passwords]:
+    """For each virtual router that authenticates on some node: is the password the same on all of them.
+
+    By hashes of the 8 characters that keepalived takes; a node without a password differs from one with it.
+    """
+    for wanted in plan.instances:
+        found: dict[str, Statement | None] = {}
+        for node, running in wanted.running.items():
+            conf = plan.facts[node].conf
+            blocks = conf.blocks("vrrp_instance") if conf is not None else ()
+            own = next((b for b in blocks if b.place == running.place), None)
+            auth = None if own is None else own.first("authentication")
+            found[node] = None if auth is None else auth.first("auth_pass")
+        nodes = tuple(n for n, s in found.items() if s is not None)
+        if not nodes:
+            continue
+        hashes = [s.secret_hash for s in found.values() if s is not None]
+        same: bool | None = len(set(hashes)) == 1 and None not in hashes
+        problem = None
+        if len(nodes) < len(found):
+            same, problem = False, f"{' and '.join(n for n in found if n not in nodes)} has none"
+        elif len(nodes) < len(plan.cluster.nodes):
+            same, problem = None, "the others do not run it, or were not read"
+        elif None in hashes:
+            same, problem = None, "the login itself must be able to read the file: sudo is not used for it"
+        yield Passwords(cluster=plan.cluster.name, instance=wanted.name, nodes=nodes, same=same, problem=problem)
 
 
 def unified(compared: Compared) -> Iterator[str]:
@@ -119,7 +167,17 @@ class NodeFile(_Part):
     text: str
 
 
-def diff_document(all_compared: Sequence[Compared]) -> dict[str, object]:
+class RouterPasswords(_Part):
+    """Are the passwords of one virtual router the same; null: not known, `problem` says why. Never what they are."""
+
+    cluster: str
+    instance: str
+    nodes: list[str]
+    same: bool | None
+    problem: str | None
+
+
+def diff_document(all_compared: Sequence[Compared], secrets: Sequence[Passwords] = ()) -> dict[str, object]:
     """The JSON of `diff`."""
     nodes = [
         NodeDiff(
@@ -132,7 +190,13 @@ def diff_document(all_compared: Sequence[Compared]) -> dict[str, object]:
         )
         for c in all_compared
     ]
-    return {"schema": SCHEMA, "nodes": [n.model_dump() for n in nodes]}
+    told = [
+        RouterPasswords(cluster=s.cluster, instance=s.instance, nodes=list(s.nodes), same=s.same, problem=s.problem)
+        for s in secrets
+    ]
+    return {
+        "schema": SCHEMA, "nodes": [n.model_dump() for n in nodes], "passwords": [p.model_dump() for p in told],
+    }  # fmt: skip
 
 
 def _lines(compared: Compared) -> Iterator[DiffLine]:

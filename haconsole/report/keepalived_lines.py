@@ -12,6 +12,8 @@ from functools import partial
 from typing import Final, Self
 
 from haconsole.model.keepalived_conf import SECRET, KeepalivedConf, Place, Statement
+from haconsole.parse.errors import ParseError
+from haconsole.parse.keepalived_conf import parse
 from haconsole.parse.keepalived_conf_words import decomment, split
 from haconsole.parse.text import clean
 
@@ -46,8 +48,19 @@ def words(texts: Sequence[str]) -> str | None:
         found = [write(t) for t in texts]
         line = " ".join(f for f in found if f is not None)
         if None not in found and split(line, lambda _: None) == list(texts) and decomment(line) == (line, True):
-            return line
+            return line if _in_one(line, texts) else None
     return None
+
+
+def _in_one(line: str, texts: Sequence[str]) -> bool:
+    """No brace in it divides it: what looks for braces knows quotes, but no backslashes before them."""
+    if "{" not in line and "}" not in line:
+        return True
+    try:
+        (block,) = parse({"": f"vrrp_script x {{\n{line}\n}}\n"}, "").statements
+    except (ParseError, ValueError):
+        return False
+    return block.block is not None and [s.words for s in block.block] == [tuple(texts)]
 
 
 def _escaped(text: str) -> str | None:

@@ -17,11 +17,11 @@ from haconsole.io.ports import Clock, Connection
 from haconsole.model.events import Event, Heartbeat, NodeRead
 from haconsole.model.readings import KeepalivedVersion, LogLine, UnitsReading
 from haconsole.model.spec import ClusterSpec, NodeSpec
-from haconsole.parse import journal, keepalived_conf
+from haconsole.parse import keepalived_conf
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean, decode
 from haconsole.report.bundle_redact import Redactor
-from haconsole.runtime import interpret
+from haconsole.runtime import interpret, trouble
 from haconsole.runtime.reader import NodeReader
 from haconsole.runtime.session import DAEMON_YOUNG_S
 
@@ -111,7 +111,7 @@ class NodeTexts:
         parts, cut = [], False
         for spec in may:
             output = outputs.get(spec.id)
-            problem = interpret.problem_of(self._reader.context, spec, output)
+            problem = trouble.problem_of(self._reader.context, spec, output)
             if output is None or (problem is not None and not output.truncated):
                 self._to.miss(self._node.name, name, self._command(spec), problem.summary if problem else "no answer")
                 continue
@@ -123,9 +123,9 @@ class NodeTexts:
         return outputs
 
     def _may(self, spec: CommandSpec, name: str) -> bool:
-        if not interpret.without_rights(self._reader.context, spec):
+        if not trouble.without_rights(self._reader.context, spec):
             return True
-        why = interpret.not_permitted(self._reader.context, spec).summary
+        why = trouble.not_permitted(self._reader.context, spec).summary
         self._to.miss(self._node.name, name, self._command(spec), why)
         return False
 
@@ -185,38 +185,27 @@ class NodeTexts:
         spec = read.LOG_FILE_TAIL if old else support.LOG
         outputs = await self._reader.outputs([spec])
         output = outputs.get(spec.id)
-        problem = interpret.problem_of(self._reader.context, spec, output)
+        problem = trouble.problem_of(self._reader.context, spec, output)
         if output is None or not output.stdout.strip():
             why = problem.summary if problem is not None else self._reader.log_failed().problem.summary
             self._to.miss(self._node.name, "log.txt", spec.doc, why)
             return
         raw = [line for line in output.stdout.split(b"\n") if line.strip()]
-        units = {"keepalived_unit": self._reader.names.keepalived_unit, "squid_unit": self._reader.names.squid_unit}
-        lines: list[tuple[float, str]] = []
-        for each in raw:
-            told = self._log_line(each, units, old=old)
-            if told is not None and told.node_time_s is not None:
-                sure = "" if told.trusted else " (sender not verified)"
-                pid = f"[{told.pid}]" if told.pid is not None else ""
-                text = self._redactor.text(f"{told.ident}{pid}: {told.text}{sure}")
-                lines.append((told.node_time_s - self._offset_s, text))
+        told = interpret.log_lines(
+            self._reader.context,
+            output,
+            syslog=old,
+            node_now_s=self._clock.now() + self._offset_s,
+            utc_offset_s=self._reader.utc_offset_s,
+        )
+        lines = [(x.node_time_s - self._offset_s, self._line(x)) for x in told if x.node_time_s is not None]
         full = len(raw) >= (2000 if old else support.LOG_LINES)
         self._to.log(Log(node=self._node.name, lines=sorted(lines), full=full))
 
-    def _log_line(self, raw: bytes, units: Mapping[str, str], *, old: bool) -> LogLine | None:
-        keepalived, squid = units["keepalived_unit"], units["squid_unit"]
-        try:
-            if not old:
-                return journal.parse_journal_line(raw, keepalived_unit=keepalived, squid_unit=squid)
-            return journal.parse_syslog_line(
-                raw,
-                node_now_s=self._clock.now() + self._offset_s,
-                node_utc_offset_s=self._reader.utc_offset_s,
-                keepalived_unit=keepalived,
-                squid_unit=squid,
-            )
-        except ParseError:
-            return None
+    def _line(self, told: LogLine) -> str:
+        sure = "" if told.trusted else " (sender not verified)"
+        pid = f"[{told.pid}]" if told.pid is not None else ""
+        return self._redactor.text(f"{told.ident}{pid}: {told.text}{sure}")
 
     async def _dumps(self, outputs: Mapping[str, script.Output]) -> None:
         """DATA, statistics, JSON: each by a signal of its own, a second apart."""
@@ -232,7 +221,7 @@ class NodeTexts:
             if index:
                 await asyncio.sleep(BETWEEN_DUMPS_S)
             found = (await self._reader.outputs([spec], used)).get(spec.id)
-            problem = interpret.problem_of(self._reader.context, spec, found)
+            problem = trouble.problem_of(self._reader.context, spec, found)
             if found is None or problem is not None or found.status != 0 or not found.stdout.strip():
                 told = clean(found.stderr.strip()) if found is not None else ""
                 self._to.miss(self._node.name, name, spec.doc, problem.summary if problem else told or "no dump came")
@@ -252,8 +241,8 @@ class NodeTexts:
         self, spec: CommandSpec, outputs: Mapping[str, script.Output], names: Names
     ) -> tuple[str | None, Names | None]:
         """(why it may not be asked for, what the placeholders stand for)."""
-        if interpret.without_rights(self._reader.context, spec):
-            return interpret.not_permitted(self._reader.context, spec).summary, None
+        if trouble.without_rights(self._reader.context, spec):
+            return trouble.not_permitted(self._reader.context, spec).summary, None
         if self._active is False:
             return f"{self._cluster.keepalived_service} is not running", None
         try:

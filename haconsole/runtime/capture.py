@@ -27,7 +27,7 @@ from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean, decode
 from haconsole.runtime.capture_channel import CaptureChannel, beat
 from haconsole.runtime.capture_why import Attempt, cannot_start, ended
-from haconsole.runtime.heard import Intake, Sieve, Sink
+from haconsole.runtime.heard import Intake, Sieve, Sink, UnreadSink, hand_over
 from haconsole.runtime.tasks import apart
 from haconsole.wire import pcap
 
@@ -55,15 +55,18 @@ class NodeCapture:
         interface: str | None = None,
         thin_out: bool = True,
         gives_up: Callable[[Problem, bool], bool] = never,
+        unread: UnreadSink | None = None,
     ) -> None:
         """
         place: what the node is called in what is heard; None: its name.
         interface: None: the node's LAN interface.
         thin_out: leave out, and count, what floods; otherwise a slow sink makes the node lose packets.
         gives_up: (problem, had it ever listened) -> True: no further try.
+        unread: takes what claims to be VRRP and cannot be read; None: that is only counted.
         Raises: ValueError: `interface` cannot be the name of one.
         """
         self._node, self._clock, self._sink, self._gives_up = node, clock, sink, gives_up
+        self._unread = unread
         self.place = place or node.name
         self.interface = entries.interface_name(interface or node.lan_interface)
         self._intake = Intake(self.place, Sieve() if thin_out else None)
@@ -218,13 +221,11 @@ class NodeCapture:
     async def heard(self, records: list[pcap.Record], offset: Known[ClockOffset] | None) -> None:
         """Records came; `offset` is the node's clock as far as known."""
         value = ClockOffset(offset_s=0.0, error_s=0.0) if offset is None else offset.value
-        heard = self._intake.take(
-            records,
-            offset_s=value.offset_s,
-            error_s=None if offset is None else value.error_s,
-            now=self._clock.now(),
-        )
-        if heard:
+        error_s, now = None if offset is None else value.error_s, self._clock.now()
+        if self._unread is not None:
+            found = self._intake.take_all(records, offset_s=value.offset_s, error_s=error_s, now=now)
+            await hand_over(found, self._sink, self._unread)
+        elif heard := self._intake.take(records, offset_s=value.offset_s, error_s=error_s, now=now):
             await self._sink.packets(heard)
 
 

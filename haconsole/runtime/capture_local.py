@@ -9,7 +9,7 @@ from typing import Final
 from haconsole.io.ports import Clock, Frames
 from haconsole.model.capture import CapturePhase, CaptureState
 from haconsole.model.problems import Problem, ProblemError
-from haconsole.runtime.heard import Intake, Sieve, Sink
+from haconsole.runtime.heard import Intake, Sieve, Sink, UnreadSink, hand_over
 
 COUNTS_S: Final = 2.0
 AGAIN_S: Final = 0.5
@@ -18,9 +18,18 @@ AGAIN_S: Final = 0.5
 class LocalListener:
     """Listens to `frames`, which are those of `interface`; that name is the place."""
 
-    def __init__(self, frames: Frames, interface: str, clock: Clock, sink: Sink, *, thin_out: bool = True) -> None:
-        """`thin_out`: as of `NodeCapture`."""
-        self._frames, self._clock, self._sink = frames, clock, sink
+    def __init__(
+        self,
+        frames: Frames,
+        interface: str,
+        clock: Clock,
+        sink: Sink,
+        *,
+        thin_out: bool = True,
+        unread: UnreadSink | None = None,
+    ) -> None:
+        """`thin_out`, `unread`: as of `NodeCapture`."""
+        self._frames, self._clock, self._sink, self._unread = frames, clock, sink, unread
         self.place = interface
         self._intake = Intake(interface, Sieve() if thin_out else None)
         self._over = asyncio.Event()
@@ -59,8 +68,9 @@ class LocalListener:
             if waiting:
                 self._tell(CapturePhase.LISTENING)
                 waiting = False
-            heard = self._intake.take(records, error_s=0.0)
-            if heard:
+            if self._unread is not None:
+                await hand_over(self._intake.take_all(records, error_s=0.0), self._sink, self._unread)
+            elif heard := self._intake.take(records, error_s=0.0):
                 await self._sink.packets(heard)
             await asyncio.sleep(0)  # a flood keeps nobody else from running
 

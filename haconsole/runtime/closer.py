@@ -32,9 +32,9 @@ from haconsole.operations.closer_proof import Proof, Ran, Seen
 from haconsole.parse.errors import ParseError
 from haconsole.parse.neighbours import Neighbour, parse_neighbours
 from haconsole.parse.text import clean, decode
-from haconsole.runtime import interpret
-from haconsole.runtime.asking import own_address
+from haconsole.runtime import trouble
 from haconsole.runtime.check import more
+from haconsole.runtime.own_request import own_address
 from haconsole.runtime.reader import NodeReader
 
 CONNECT_S: Final = 12.0
@@ -165,7 +165,7 @@ class Closer:
             problem = outputs if isinstance(outputs, str) else f"{name}: no answer"
             return Ran(where=name, text=text, problem=problem)
         said = clean_lines(decode(output.stdout), output.stderr)
-        refused = said.strip() or "sudo said no" if interpret.sudo_refused(output) else None
+        refused = said.strip() or "sudo said no" if trouble.sudo_refused(output) else None
         return Ran(where=name, text=text, status=output.status, output=said, problem=refused)
 
     # --- a check script -----------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ class Ran:
     exit_status: int | None
     words: str
     """What it said on standard error."""
+    sudo: bool = False
+    """It was run by sudo."""
 
 
 class Desk:
@@ -103,7 +105,8 @@ class Desk:
         connection, rights = await self._ready()
         names = replace(self._names, data=data, interface=interface)
         marker = secrets.token_hex(16)
-        shown = script.under_sudo(spec, names) if script.privileged(spec, rights) else spec.filled(names)
+        sudo = script.privileged(spec, rights)
+        shown = script.under_sudo(spec, names) if sudo else script.plain(spec, names)
         try:
             result = await connection.run(
                 script.batch([spec], names, rights),
@@ -113,12 +116,12 @@ class Desk:
             )
         except ProblemError as error:
             self._lost(connection)
-            self._record(self._ran(spec, shown, None, error.problem.summary))
+            self._record(self._ran(spec, shown, None, error.problem.summary, sudo=sudo))
             raise
         output = script.outputs(marker, result.stdout, [spec]).get(spec.id)
         if output is None:
             words = clean(decode(result.stderr))[:400]
-            self._record(self._ran(spec, shown, None, words))
+            self._record(self._ran(spec, shown, None, words, sudo=sudo))
             raise ProblemError(
                 Problem(
                     kind=ProblemKind.OUTPUT_UNREADABLE,
@@ -126,11 +129,15 @@ class Desk:
                     detail=words,
                 )
             )
-        self._record(self._ran(spec, shown, output.status, clean(output.stderr)[:400]))
+        self._record(self._ran(spec, shown, output.status, clean(output.stderr)[:400], sudo=sudo))
         return output
 
-    def _ran(self, spec: CommandSpec, shown: tuple[str, ...] | None, status: int | None, words: str) -> Ran:
-        return Ran(node=self.node.name, entry=spec.id, command=shown or (), exit_status=status, words=words)
+    def _ran(
+        self, spec: CommandSpec, shown: tuple[str, ...] | None, status: int | None, words: str, *, sudo: bool
+    ) -> Ran:
+        return Ran(
+            node=self.node.name, entry=spec.id, command=shown or (), exit_status=status, words=words, sudo=sudo
+        )  # fmt: skip
 
     async def _ready(self) -> tuple[Connection, Rights]:
         async with self._one:

@@ -9,37 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from haconsole.cluster.picture import VipPicture
 from haconsole.io.drill_file import DrillFileError, DrillFolder, Journal
 from haconsole.io.ports import Clock
-from haconsole.model.drill import (
-    Claim,
-    DrillRecord,
-    Hypothesis,
-    NodeEvidence,
-    Phase,
-    Verdict,
-)
-from haconsole.model.findings import Severity
+from haconsole.model.drill import Claim, DrillRecord, Hypothesis, NodeEvidence, Phase, Verdict
 from haconsole.model.spec import IpAddress
 from haconsole.operations.actions import Kind, deadline
 from haconsole.operations.drills import figures, judge, steady
-from haconsole.operations.drills.expect import SEEN_S, Expected, expected
+from haconsole.operations.drills.expect import Expected, expected
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.story import Begun, Entry
 from haconsole.operations.drills.verdict import Ended
-from haconsole.operations.job import Check, Ending, Job, Result
+from haconsole.operations.job import Job, Result
+from haconsole.runtime import drill_shape
 from haconsole.runtime.drill_live import Live, Wish
 from haconsole.runtime.drill_record import Whole, final_record, guards_said
+from haconsole.runtime.drill_saved import saved_by
 from haconsole.runtime.drill_watch import LOOK_S, Watch
-from haconsole.runtime.executor import FIRST_S, Executor, Report, Told
+from haconsole.runtime.executor import Executor, Report, Told
 from haconsole.runtime.monitor import Monitor
-from haconsole.runtime.operate import Operate, Prepared, Words, WordsError, action_of
+from haconsole.runtime.operate import Operate, Prepared, WordsError, action_of
 from haconsole.runtime.traffic import TrafficError
 
 BASELINE_S: Final = 2.0
@@ -50,7 +42,6 @@ QUIET_LOOKS: Final = 4
 """Two seconds."""
 SETTLE_S: Final = 8.0
 """After the executor's end: the last log lines, announcements and readings."""
-_BAD: Final = frozenset({Severity.WARNING, Severity.CRITICAL})
 
 
 class DrillRun:
@@ -74,7 +65,7 @@ class DrillRun:
         self._asked_to_stop = False
         self._tripped: str | None = None
         self._held = False
-        self._findings: frozenset[tuple[object, ...]] = frozenset()
+        self._findings: drill_shape.Keys = frozenset()
         self._causes: tuple[str, ...] = ()
         self._observe: Callable[[Told], None] = lambda _: None
 
@@ -85,24 +76,17 @@ class DrillRun:
         whose hand-over is still fresh."""
         until, quiet = self._clock.now() + limit_s, 0
         while self._clock.now() < until and quiet < QUIET_LOOKS:
-            quiet = quiet + 1 if all(_agreed(v) for v in self._monitor.picture().vips) else 0
+            quiet = quiet + 1 if all(drill_shape.agreed(v) for v in self._monitor.picture().vips) else 0
             await asyncio.sleep(0.5)
 
     async def prepare(self) -> Prepared:
         """Look, ask the guards, predict. Raises: WordsError; KeyError: no such node."""
         wish, picture = self.wish, self._monitor.picture()
-        words = Words(
-            kind=self.drill.kind, node=wish.node, operator=wish.operator, host=wish.host,
-            interface=self.drill.interface, reason=wish.reason or f"drill {self.drill.name}", ticket=wish.ticket,
-            outside_window=wish.outside_window,
-            overrides=wish.overrides, phrase=wish.phrase, break_lock=wish.break_lock, read_only=wish.read_only,
-            drill=self.drill.name,
-        )  # fmt: skip
+        words = drill_shape.words_of(wish, self.drill)
         first = action_of(words, picture, None)
         told = expected(picture, first)
-        only = first.kind is Kind.REVERT_ONLY
-        hold = self.drill.hold_s
-        wanted = hold if only else told.moved_within_s + hold + (0.0 if first.own_path else SEEN_S / 2 + FIRST_S)
+        only, hold = first.kind is Kind.REVERT_ONLY, self.drill.hold_s
+        wanted = drill_shape.wanted_s(self.drill, told, own_path=first.own_path)
         try:
             deadline(wanted)
         except ValueError as error:
@@ -147,12 +131,9 @@ class DrillRun:
 
     def _blank(self, started: float) -> DrillRecord:
         prepared, told = self._ready()
-        wish = self.wish
-        return DrillRecord(
-            id=prepared.operation, cluster=self._monitor.spec.name, drill=self.drill.name, node=wish.node,
-            operator=f"{wish.operator}@{wish.host}", ticket=wish.ticket, started=started, ended=None, result=None,
-            guards=guards_said(prepared.plan.guards), predicted=told.predicted,
-        )  # fmt: skip
+        return drill_shape.blank(
+            prepared, told, self.wish, cluster=self._monitor.spec.name, drill=self.drill.name, started=started
+        )
 
     # --- while it runs ------------------------------------------------------------------------------
 
@@ -203,6 +184,7 @@ class DrillRun:
         picture = self._monitor.picture()
         vips = tuple(v.address for v in picture.vips)
         seen = Seen(self._monitor.spec, since, tuple(map(str, vips)))
+        seen.picture(picture)
         if told.own_path:
             seen.cut_off(told.node)
         self._watch = Watch(self._monitor, self._clock, told, seen, looked=lambda: self._look(looked))
@@ -245,9 +227,9 @@ class DrillRun:
             return Report(result=Result.REFUSED, text=f"nothing was touched: no steady state: {words}")
         if self._asked_to_stop:
             return Report(result=Result.REFUSED, text="nothing was touched: stopped by the operator")
-        self._was = self._home(steady.steady(picture))
+        self._was = drill_shape.home(steady.steady(picture), self._ready()[1])
         self._nodes = {n.name: NodeEvidence(addresses_before=steady.addresses(n)) for n in picture.nodes}
-        self._findings = self._found()
+        self._findings = drill_shape.found_by(self._monitor.snapshot(self._clock.now()))
         journal.first(Entry(what="begun", at=self._clock.now(), begun=self._begun(prepared, seen.since)))
         report = await self._operate.carry_out(prepared, self._told, self._started, self._shape)
         seen.phase = Phase.AFTER
@@ -267,45 +249,14 @@ class DrillRun:
     def _vips(self) -> list[str]:
         return [str(v.address) for v in self._monitor.picture().vips]
 
-    def _home(self, was: steady.Steady) -> steady.Steady:
-        """As it will be again: a VIP that does not come back is where it went."""
-        _, told = self._ready()
-        gone = {m.vip: m.home for m in told.moves if m.returns is False and m.home is not None}
-        if not gone:
-            return was
-        names = {f"{m.old} {m.old_instance}" for m in told.moves if m.vip in gone}
-        names |= {f"{m.new} {m.new_instance}" for m in told.moves if m.vip in gone}
-        states = {k: v for k, v in was.states.items() if k not in names}
-        return replace(was, holders={**was.holders, **gone}, states=states)
-
     def _begun(self, prepared: Prepared, since: float) -> Begun:
-        action, limit = prepared.action, prepared.action.deadline
         record = replace(self._blank(since), hypothesis=Hypothesis(before=self._before), nodes=self._nodes)
-        return Begun(
-            record=record, steady=self._was, kind=action.kind.value, interface=action.interface,
-            own_path=action.own_path, method=action.method.value if action.drain is not None else None,
-            value=None if action.drain is None else action.drain.value,
-            deadline_s=0 if limit is None else limit.seconds, pid=os.getpid(), host=self.wish.host,
-        )  # fmt: skip
+        return drill_shape.begun(prepared.action, record, self._was, self.wish.host)
 
     # --- the executor's side ------------------------------------------------------------------------
 
     def _shape(self, made: Job) -> Job:
-        """As long and as strict as the drill has it."""
-        _, told = self._ready()
-        if told.kind is Kind.REVERT_ONLY:
-            return made
-        expect = tuple(replace(c, within_s=max(c.within_s, told.seen_within_s)) for c in made.expect)
-        restored = made.restored
-        if any(m.returns is False for m in told.moves):
-            within = max((c.within_s for c in restored), default=60.0)
-            checks = steady.checks(self._was, told.node)
-            restored = (Check(name="restored", expectations=checks, within_s=within),)
-        allowed = max((told.outage_allowed_s(v) for v in self._vips()), default=10.0) + 2.0
-        return replace(
-            made, ending=Ending.HOLD, hold_s=self.drill.hold_s, expect=expect, restored=restored,
-            outage_allowed_s=allowed,
-        )  # fmt: skip
+        return drill_shape.shaped(made, self.drill, self._ready()[1], self._was, self._vips())
 
     def _started(self, executor: Executor) -> None:
         self._executor = executor
@@ -320,6 +271,8 @@ class DrillRun:
         watch.seen.told(told, now)
         if told.ended is not None:
             journal.add(Entry(what="step", at=now, step=watch.seen.steps[-1]))
+            if told.step == "save" and (saved := saved_by(self._executor)) is not None:
+                journal.add(Entry(what="saved", at=now, saved=saved))
             if told.ok is False and told.step in {"verify", "priority", "hold"}:
                 self._note_causes()
             if told.step == "put-back":
@@ -355,23 +308,10 @@ class DrillRun:
         self._written += len(news)
         looked()
 
-    def _found(self) -> frozenset[tuple[object, ...]]:
-        return frozenset(
-            (f.id, f.node, f.instance, f.vip)
-            for f in self._monitor.snapshot(self._clock.now()).findings
-            if f.severity in _BAD
-        )
-
     def _note_causes(self) -> None:
-        """Findings that were not there before: what may have gone wrong."""
-        if self._causes:
-            return
-        self._causes = tuple(
-            f"{f.id}: {f.summary}"
-            for f in self._monitor.snapshot(self._clock.now()).findings
-            if f.severity in _BAD and (f.id, f.node, f.instance, f.vip) not in self._findings
-            and not f.id.startswith("operation")
-        )[:6]  # fmt: skip
+        """Once: when it goes wrong."""
+        if not self._causes:
+            self._causes = drill_shape.causes(self._monitor.snapshot(self._clock.now()), self._findings)
 
     # --- afterwards ---------------------------------------------------------------------------------
 
@@ -398,16 +338,10 @@ class DrillRun:
         """The record of a run that has ended."""
         ended = Ended(
             result=report.result, text=report.text, by_operator=self._asked_to_stop, tripped=self._tripped,
-            held=self._held, causes=self._causes,
+            held=self._held, causes=self._causes, busy=watch.clients().busy,
         )  # fmt: skip
         run = Whole(
             blank=replace(self._blank(watch.seen.since), look_at=report.look_at), before=self._before, was=self._was,
             nodes=self._nodes, during_addresses=watch.during, ended=ended, guards=guards_said(report.guards),
         )  # fmt: skip
         return final_record(run, self._case(watch, over=True), self._monitor.picture())
-
-
-def _agreed(vip: VipPicture) -> bool:
-    """One holder by kernel, daemon and, where somebody listens, the wire; and it has not just moved."""
-    one = vip.holders is not None and len(vip.holders) == 1 and vip.settled
-    return one and vip.masters == vip.holders and vip.advertisers in {None, vip.holders}

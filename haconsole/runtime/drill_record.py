@@ -22,6 +22,7 @@ from haconsole.model.drill import (
 )
 from haconsole.operations.drills import figures, judge, steady
 from haconsole.operations.drills.outages import all_outages
+from haconsole.operations.drills.phases import phases
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.verdict import Ended, verdict
 from haconsole.operations.guards_context import Guard
@@ -60,11 +61,14 @@ def final_record(run: Whole, case: figures.Case, picture: ClusterPicture) -> Dri
     seen.say(case.now, f"{result.value}: {text}")
     requests = tuple(case.clients.requests)
     outages = all_outages(requests)
+    injected, put_back = figures.injected(case) if touched else None, figures.put_back(case)
     return replace(
         run.blank, ended=case.now, result=result, text=text, guards=run.guards or run.blank.guards, measured=told,
         hypothesis=Hypothesis(before=run.before, during=during, after=after), steps=tuple(seen.steps),
         timeline=with_clients(seen.moments(), outages), nodes=evidence(picture, seen, run.nodes, run.during_addresses),
         lanes=tuple(seen.lanes), outages=outages, requests=some(requests),
+        phases=phases(run.blank.started, seen.steps, case.now), injected=None if injected is None else injected.at,
+        put_back=None if put_back is None else put_back.at,
     )  # fmt: skip
 
 
@@ -102,6 +106,12 @@ def guards_said(found: Sequence[object]) -> tuple[GuardSaid, ...]:
         for g in found
         if isinstance(g, Guard)
     )  # fmt: skip
+
+
+def utc_offset_s(at: float) -> int:
+    """Of the zone that this console is in, then: the one of `clock_words`."""
+    offset = datetime.fromtimestamp(at).astimezone().utcoffset()
+    return 0 if offset is None else int(offset.total_seconds())
 
 
 def clock_words(at: float) -> str:

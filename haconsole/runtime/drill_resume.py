@@ -26,12 +26,16 @@ from haconsole.operations.actions import Action, Drain, Kind, Method
 from haconsole.operations.audit import Entry as AuditEntry
 from haconsole.operations.audit import What
 from haconsole.operations.drills import steady
+from haconsole.operations.drills.phases import phases
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.story import Begun, Story
 from haconsole.operations.job import Check, Job, Result, Revert
+from haconsole.runtime.commands import Commands
 from haconsole.runtime.desk import Desk, Ran
 from haconsole.runtime.drill_record import evidence
+from haconsole.runtime.drill_saved import Compared, compare
 from haconsole.runtime.executor import REVERT_S, Executor, Judged, Report, Told
+from haconsole.runtime.executor_words import as_before
 from haconsole.runtime.monitor import Monitor
 from haconsole.runtime.operate import facts
 from haconsole.version import __version__
@@ -60,6 +64,7 @@ class Resume:
         vips = tuple(self.story.begun.steady.holders)
         self._seen = Seen(monitor.spec, self.story.record.started, vips)
         monitor.listeners.append(self._event)
+        self._commands = Commands(self._ran)
         self.executor: Executor | None = None
 
     def _event(self, event: Event) -> None:
@@ -78,7 +83,7 @@ class Resume:
             desks = self._desks()
 
             def told(step: Told) -> None:
-                self._seen.told(step, self._clock.now())
+                self._seen.told(self._commands.of(step), self._clock.now())
                 observe(step)
 
             request = LockRequest(
@@ -92,9 +97,10 @@ class Resume:
             self._write(who, What.ASKED, text=f"resume {begun.record.id}")
             await self._until_it_answers(desks[begun.record.node], told)
             report = await self.executor.finish("its console died", wait=wait)
+            compared = await self._compare(desks[begun.record.node], report, told)
             self._write(who, What.ENDED, text=report.text, result=report.result.value)
             await asyncio.sleep(1.0)  # the journal's last lines come half a second late
-            record = self._record(report)
+            record = self._record(report, compared)
             journal.end(record)
         finally:
             journal.close()
@@ -120,11 +126,37 @@ class Resume:
             )
             await asyncio.sleep(min(1.0, left))
 
-    def _record(self, report: Report) -> DrillRecord:
+    async def _compare(self, desk: Desk, report: Report, told: Callable[[Told], None]) -> Compared | None:
+        """The interface that was changed, as its node saved it. None: none was, or putting back was not verified."""
+        saved, began = self.story.saved, self._clock.now()
+        if saved is None or saved.interface is None or report.result is Result.UNVERIFIED:
+            return None
+        text = f"routes and IPv6 addresses of {saved.interface} as saved"
+        told(Told(step="routes", text=text, started=began))
+        try:
+            found = await compare(saved, desk.node.name, desk, self._clock)
+        finally:
+            await desk.close()
+        if found is not None:
+            ok = found.ok is True
+            told(
+                Told(
+                    step="routes",
+                    text=f"{saved.interface}: {found.text}",
+                    started=began,
+                    ended=self._clock.now(),
+                    ok=ok,
+                )
+            )
+        return found
+
+    def _record(self, report: Report, compared: Compared | None) -> DrillRecord:
         story, now, picture = self.story, self._clock.now(), self._monitor.picture()
         self._seen.picture(picture)
         after = steady.again(story.begun.steady, picture)
-        result, text = ended(story, report)
+        after += () if compared is None else (compared.claim,)
+        result, text = ended(story, report, compared)
+        look_at = report.look_at if compared is None or compared.ok else (*report.look_at, *compared.places)
         steps = (
             *story.record.steps,
             *(replace(s, name=f"resumed: {s.name}") for s in self._seen.steps),
@@ -132,15 +164,16 @@ class Resume:
         self._seen.say(now, f"{result.value}: {text}")
         seen_nodes = evidence(picture, self._seen, story.record.nodes, {})
         return replace(
-            story.record, ended=now, result=result, text=text, look_at=report.look_at, resumed=True,
+            story.record, ended=now, result=result, text=text, look_at=look_at, resumed=True,
             measured=_unmeasured(story), hypothesis=replace(story.record.hypothesis, after=after), steps=steps,
             timeline=_joined(story.record.timeline, self._seen.moments()), nodes=seen_nodes,
             lanes=tuple(self._seen.lanes),
+            phases=phases(story.record.started, (*story.record.steps, *self._seen.steps), now),
         )  # fmt: skip
 
     def _desks(self) -> dict[str, Desk]:
         spec = self._monitor.spec
-        return {n.name: Desk(spec, n, self._connector, self._clock, self._ran) for n in spec.nodes}
+        return {n.name: Desk(spec, n, self._connector, self._clock, self._commands.ran) for n in spec.nodes}
 
     def _ran(self, ran: Ran) -> None:
         who = Who(operator="resume", host="")
@@ -184,15 +217,20 @@ def resumed_job(begun: Begun) -> Job:
     )  # fmt: skip
 
 
-def ended(story: Story, report: Report) -> tuple[Verdict, str]:
+def ended(story: Story, report: Report, compared: Compared | None) -> tuple[Verdict, str]:
     """The verdict of a run that was ended so. A drill that nobody saw to its end has not passed."""
     last = story.record.steps[-1].name if story.record.steps else "the beginning"
     died = f"its console died after {last}"
     if report.result is Result.UNVERIFIED:
         return Verdict.FAILED, f"{died}; {report.text}"
-    changed = "" if story.may_have_changed else "; nothing had been changed by then"
-    as_before = "units, states, addresses, VIPs and clients are as before"
-    return Verdict.ABORTED, f"{died}{changed}; put back, {as_before}; whether routes are was the node's to see"
+    if compared is not None and not compared.ok:
+        claim = compared.claim
+        word = "it is not so that" if compared.ok is False else "it is not known whether"
+        return Verdict.FAILED, f"{died}; put back, but {word} {claim.text}: {claim.evidence}"
+    changed = "put back" if story.may_have_changed else "nothing had been changed by then"
+    unseen = compared is None and story.begun.interface is not None and story.may_have_changed
+    blind = "; whether routes are was the node's to see" if unseen else ""
+    return Verdict.ABORTED, f"{died}; {changed}: {as_before(None if compared is None else story.saved)}{blind}"
 
 
 def _unmeasured(story: Story) -> Measured:

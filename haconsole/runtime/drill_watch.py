@@ -17,7 +17,7 @@ from haconsole.model.drill import Claim, Phase, Request
 from haconsole.model.events import Event, Subject
 from haconsole.model.spec import IpAddress
 from haconsole.operations.drills.expect import Expected
-from haconsole.operations.drills.figures import Clients
+from haconsole.operations.drills.figures import Clients, unserved_s
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.steady import addresses
 from haconsole.runtime.monitor import Monitor
@@ -51,6 +51,7 @@ class Watch:
         """Node -> its addresses while it was held, as last seen."""
         self._monitor, self._clock, self._looked = monitor, clock, looked
         self._last_good: dict[str, float] = {}
+        self._last_failed: dict[str, float] = {}
         self._frames: list[Heard] = []
         hearing = monitor.hearing
         self._number = 0 if hearing is None else hearing.total
@@ -117,8 +118,8 @@ class Watch:
         self.seen.event(event, None if state is None else state.clock, None if state is None else state.latency_s)
 
     def _request(self, request: Request) -> None:
-        if request.ok:
-            self._last_good[request.vip] = max(request.started, self._last_good.get(request.vip, 0.0))
+        last = self._last_good if request.ok else self._last_failed
+        last[request.vip] = max(request.started, last.get(request.vip, 0.0))
 
     # --- what the clients get -----------------------------------------------------------------------
 
@@ -130,6 +131,9 @@ class Watch:
             known=None if known is None else (known.since, known.until),
             interval_ms=recording.interval_ms,
             problem=self.traffic_problem or recording.problem,
+            begun=sum(c.begun for c in recording.counts),
+            unjudged=sum(c.unjudged for c in recording.counts),
+            missed=sum(c.missed for c in recording.counts),
         )
 
     def baseline(self, seconds: float) -> list[Claim]:
@@ -140,17 +144,20 @@ class Watch:
             told = [r for r in clients.requests if r.vip == vip and until - seconds <= r.started < until]
             failed = [r for r in told if not r.ok]
             evidence = f"{len(failed)} of {len(told)} requests failed" + (f": {failed[0].error}" if failed else "")
+            evidence = evidence if told else "no request was begun, or none could be judged"
+            evidence += f"; {clients.busy}" if clients.busy is not None and (failed or not told) else ""
             ok = None if not told or clients.problem is not None else not failed
             text = f"clients of {vip} lose nothing before it"
             found.append(Claim(text=text, ok=ok, evidence=clients.problem or evidence))
         return found
 
     def unserved_s(self) -> Mapping[str, float]:
-        """VIP -> for how long no request has been good, as far as is known."""
+        """VIP -> for how long requests have failed since the last good one, as far as is known."""
         known = self.traffic.known
         if known is None:
             return {}
-        return {vip: max(0.0, known.until - good) for vip, good in self._last_good.items()}
+        until, failed = known.until, self._last_failed
+        return {vip: unserved_s(good, failed.get(vip), until) for vip, good in self._last_good.items()}
 
     def tripped(self) -> str | None:
         """The stop condition, in words; None: it holds."""

@@ -16,6 +16,8 @@ def who_holds(node: str, outcome: LockOutcome, state: NodeOperation) -> str:
     lock = state.lock
     if lock is not None and outcome is LockOutcome.STALE:
         return f"{node}: {lock.owner or 'somebody'} left a stale lock; look at it, then --break-lock {lock.operation}"
+    if outcome is LockOutcome.REVERTING:
+        return f"{node} is putting an operation back just now; ask again when it has"
     if outcome is not LockOutcome.HELD or lock is None:
         return f"{node} cannot be locked: {outcome.value}"
     left = state.lock_left_s

@@ -6,9 +6,10 @@ The same for every source. Pure but for the counts it keeps; memory is bounded w
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
+from itertools import groupby
 from typing import Final, Protocol
 
-from haconsole.model.capture import CaptureCounts, CaptureNews, Heard
+from haconsole.model.capture import CaptureCounts, CaptureNews, Heard, Unread
 from haconsole.wire import frames, glance, pcap
 from haconsole.wire.errors import WireError
 from haconsole.wire.redact import without_secrets
@@ -38,6 +39,22 @@ class Sink(Protocol):
 
     def news(self, news: CaptureNews) -> None:
         """How the listening goes."""
+
+
+class UnreadSink(Protocol):
+    """Takes what claims to be VRRP and cannot be read, too."""
+
+    async def unread(self, found: Sequence[Unread]) -> None:
+        """As `Sink.packets`, in order with those."""
+
+
+async def hand_over(found: Sequence[Heard | Unread], sink: Sink, unread: UnreadSink) -> None:
+    """Each to its taker, in order."""
+    for readable, group in groupby(found, lambda one: isinstance(one, Heard)):
+        if readable:
+            await sink.packets([one for one in group if isinstance(one, Heard)])
+        else:
+            await unread.unread([one for one in group if isinstance(one, Unread)])
 
 
 class _Allowance:
@@ -110,6 +127,11 @@ class Intake:
         self.dropped: int | None = None
         """Lost before they came here; set by the source."""
 
+    @property
+    def unreadable(self) -> int:
+        """So many claimed to be ours and could not be read."""
+        return self._unreadable
+
     def take(
         self, records: Iterable[pcap.Record], *, offset_s: float = 0.0, error_s: float | None, now: float | None = None
     ) -> list[Heard]:
@@ -118,11 +140,20 @@ class Intake:
         offset_s: how far the recording clock is ahead of the console's. now: the console's time of
         arrival, later than which no packet can be; None: they are of old.
         """
+        found = self.take_all(records, offset_s=offset_s, error_s=error_s, now=now)
+        return [heard for heard in found if isinstance(heard, Heard)]
+
+    def take_all(
+        self, records: Iterable[pcap.Record], *, offset_s: float = 0.0, error_s: float | None, now: float | None = None
+    ) -> list[Heard | Unread]:
+        """As `take`, with those in their places that claim to be VRRP and cannot be read."""
         return [
-            heard for r in records if (heard := self._one(r, offset_s=offset_s, error_s=error_s, now=now)) is not None
+            found for r in records if (found := self._one(r, offset_s=offset_s, error_s=error_s, now=now)) is not None
         ]
 
-    def _one(self, record: pcap.Record, *, offset_s: float, error_s: float | None, now: float | None) -> Heard | None:
+    def _one(
+        self, record: pcap.Record, *, offset_s: float, error_s: float | None, now: float | None
+    ) -> Heard | Unread | None:
         if self._sieve is not None:
             sender = glance.sender(record.data, record.link_type)
             if sender == glance.NOTHING:
@@ -132,22 +163,29 @@ class Intake:
                 return None
         try:
             packet = frames.decode(record.data, record.link_type, record.length)
-        except WireError:
+        except WireError as error:
             self._unreadable += 1
-            return None
+            if error.envelope is None:
+                return None
+            at, why = self._time(record, offset_s, now), str(error)
+            return Unread(place=self._place, at=at, envelope=error.envelope, problem=error.problem, why=why)
         if packet is None:
             return None
         self._heard += 1
-        at = record.at - offset_s
         return Heard(
             place=self._place,
-            at=at if now is None else min(at, now),
+            at=self._time(record, offset_s, now),
             error_s=error_s,
             packet=packet,
             frame=without_secrets(record.data, record.link_type, record.length),
             length=record.length,
             link_type=record.link_type,
         )
+
+    @staticmethod
+    def _time(record: pcap.Record, offset_s: float, now: float | None) -> float:
+        at = record.at - offset_s
+        return at if now is None else min(at, now)
 
     def counts(self, at: float) -> CaptureCounts:
         """Up to now."""

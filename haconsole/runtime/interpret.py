@@ -6,14 +6,14 @@ never fails silently, and a failure always names its subject.
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeVar
 
 from haconsole.catalogue import read
 from haconsole.catalogue import squid_conf as squid_conf_entries
-from haconsole.catalogue.command import CommandSpec, Root
+from haconsole.catalogue.command import CommandSpec
 from haconsole.catalogue.operation import STATE
 from haconsole.catalogue.script import Output
 from haconsole.catalogue.squid_conf import SQUID_CONF, SQUID_CONF_AS_ROOT
@@ -24,6 +24,7 @@ from haconsole.model.readings import (
     IdentityReading,
     KeepalivedVersion,
     KernelReading,
+    LogLine,
     Rights,
     SquidReading,
     SquidShutdown,
@@ -33,6 +34,7 @@ from haconsole.model.readings import (
 from haconsole.parse import (
     host_state,
     iproute,
+    journal,
     keepalived_conf,
     keepalived_dump,
     keepalived_version,
@@ -45,104 +47,11 @@ from haconsole.parse import identity as identity_parser
 from haconsole.parse.errors import ParseError
 from haconsole.parse.operation import parse_state
 from haconsole.parse.text import clean, decode
+from haconsole.runtime.trouble import Context, Outputs, failed_with, first_problem, problem_of, program
 
 _ZONE: Final = re.compile(r"([+-])([0-9]{2})([0-9]{2})")
 T = TypeVar("T")
-Outputs = Mapping[str, Output]
 NewsOf = NodeRead | ReadFailed
-
-_SUDO_REFUSED: Final = ("password is required", "not allowed to execute", "may not run sudo", "not in the sudoers")
-_NO_RIGHTS: Final = ("permission denied", "operation not permitted", "access denied", "must be root", "authentication")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """Whose output it is, and with which rights it was had."""
-
-    node: str
-    user: str = "?"
-    rights: Rights = Rights.PLAIN
-    squid_port: int = 3128
-    keepalived_unit: str = "keepalived"
-    squid_unit: str = "squid"
-    config_file: str = "/etc/keepalived/keepalived.conf"
-    hostname: str | None = None
-    """The node's own name: decides `@host` lines of keepalived.conf."""
-
-
-def sudo_refused(output: Output) -> bool:
-    """True: sudo itself said no; the command did not run."""
-    text = output.stderr.lower()
-    return output.status == 1 and "sudo" in text and any(word in text for word in _SUDO_REFUSED)
-
-
-def problem_of(context: Context, spec: CommandSpec, output: Output | None) -> Problem | None:
-    """Why an output is not to be believed; None: it ran to its end (its status may be any)."""
-    name, node = _program(spec), context.node
-    if output is None:
-        return Problem(
-            kind=ProblemKind.COMMAND_TIMED_OUT,
-            summary=f"{node}: no answer from {name} in time",
-            remedy=f"look at the load of {node}: ssh to it and run {name} by hand",
-        )
-    if sudo_refused(output):
-        return not_permitted(context, spec, clean(output.stderr.splitlines()[-1]))
-    if output.status == 127 and not output.stdout:
-        return Problem(
-            kind=ProblemKind.TOOL_MISSING,
-            summary=f"{node}: {name} is not installed",
-            remedy=f"install the package that has {name} on {node}",
-            detail=clean(_first(output.stderr)),
-        )
-    if output.status in {124, 137}:
-        return Problem(
-            kind=ProblemKind.COMMAND_TIMED_OUT,
-            summary=f"{node}: {name} did not end within {spec.timeout_s} s",
-            remedy=f"run it by hand on {node}: {' '.join(spec.argv[:3])}",
-        )
-    if output.truncated:
-        return Problem(
-            kind=ProblemKind.OUTPUT_TOO_LARGE,
-            summary=f"{node}: {name} printed more than {spec.limit // 1024} KiB; not read",
-        )
-    return None
-
-
-def not_permitted(context: Context, spec: CommandSpec, detail: str = "") -> Problem:
-    """`spec` needs rights that the login does not have; says the line that would give them."""
-    return Problem(
-        kind=ProblemKind.NOT_PERMITTED,
-        summary=f"{context.node}: {context.user} may not {_deed(spec)}",
-        remedy=sudoers_line(context, spec),
-        detail=detail,
-    )
-
-
-def sudoers_line(context: Context, spec: CommandSpec) -> str:
-    """What to permit, in words that can be run: as root on the node."""
-    if context.rights is Rights.PLAIN:
-        return f"log in as root, or set `sudo = true` for this node and allow {context.user} in sudoers (NOPASSWD)"
-    return (
-        f"on {context.node}, with visudo -f /etc/sudoers.d/haconsole: what `haconsole sudoers` prints for `{spec.id}`"
-    )
-
-
-def _deed(spec: CommandSpec) -> str:
-    return {
-        read.KEEPALIVED_DUMP.id: "ask keepalived for its state",
-        read.KEEPALIVED_TEST.id: "test keepalived's configuration",
-        read.CONFIG_FILE.id: "read keepalived.conf",
-        read.SQUID_CHECK.id: "run squid -k check",
-        read.LOG_TAIL.id: "read the journal",
-    }.get(spec.id, f"run {_program(spec)}")
-
-
-def _program(spec: CommandSpec) -> str:
-    return {"dump": "keepalived's dump", "files": "the configuration"}.get(spec.verb.value, spec.argv[0])
-
-
-def _first(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else ""
 
 
 def _text(outputs: Outputs, spec: CommandSpec) -> str:
@@ -157,7 +66,7 @@ def _told(context: Context, at: float, spec: CommandSpec, make: Callable[[], Rea
     except ParseError as error:
         problem = Problem(
             kind=ProblemKind.OUTPUT_UNREADABLE,
-            summary=f"{context.node}: {_program(spec)} printed what haconsole cannot read",
+            summary=f"{context.node}: {program(spec)} printed what haconsole cannot read",
             remedy=f"run it by hand on {context.node}; if it looks right, report it with `{spec.id}`",
             detail=clean(str(error)),
         )
@@ -168,32 +77,9 @@ def _failed(context: Context, at: float, spec: CommandSpec, problem: Problem) ->
     return ReadFailed(node=context.node, at=at, subject=spec.subject, problem=problem)
 
 
-def _first_problem(context: Context, outputs: Outputs, *specs: CommandSpec) -> tuple[CommandSpec, Problem] | None:
-    for spec in specs:
-        problem = problem_of(context, spec, outputs.get(spec.id))
-        if problem is not None:
-            return spec, problem
-        if outputs[spec.id].status != 0:
-            text = clean(_first(outputs[spec.id].stderr)) or f"exit status {outputs[spec.id].status}"
-            return spec, failed_with(context, spec, text)
-    return None
-
-
-def failed_with(context: Context, spec: CommandSpec, text: str) -> Problem:
-    """The command ran and said no."""
-    if any(word in text.lower() for word in _NO_RIGHTS):
-        return not_permitted(context, spec, text)
-    return Problem(
-        kind=ProblemKind.COMMAND_FAILED,
-        summary=f"{context.node}: {_program(spec)} failed: {text}",
-        remedy=f"run it by hand on {context.node}",
-        detail=text,
-    )
-
-
 def identity(context: Context, at: float, outputs: Outputs, *, sudo: bool) -> NewsOf:
     """Who we are. `sudo`: configured to be used."""
-    if bad := _first_problem(context, outputs, read.UID, read.USER):
+    if bad := first_problem(context, outputs, read.UID, read.USER):
         return _failed(context, at, *bad)
 
     def make() -> IdentityReading:
@@ -245,9 +131,9 @@ def keepalived(outputs: Outputs) -> KeepalivedVersion:
 
 
 def dump_signal(outputs: Outputs, version: KeepalivedVersion | None) -> int | None:
-    """The signal for a dump; 10 for 1.x, which cannot be asked (KEEPALIVED 2.1); None: do not signal.
+    """The signal for a dump; 10 for 1.x, which cannot be asked (docs/keepalived-versions.md); None: do not signal.
 
-    Below 1.2.20 the signal may end the daemon (TRIAGE 3.7).
+    Below 1.2.20 the signal may end the daemon.
     """
     if version is None or version.triple < (1, 2, 20):
         return None
@@ -266,7 +152,7 @@ def _or_none(make: Callable[[], T]) -> T | None:
 
 def kernel(context: Context, at: float, outputs: Outputs) -> NewsOf:
     """Interfaces and addresses."""
-    if bad := _first_problem(context, outputs, read.LINKS, read.ADDRESSES):
+    if bad := first_problem(context, outputs, read.LINKS, read.ADDRESSES):
         return _failed(context, at, *bad)
 
     def make() -> KernelReading:
@@ -278,7 +164,7 @@ def kernel(context: Context, at: float, outputs: Outputs) -> NewsOf:
 
 def units(context: Context, at: float, outputs: Outputs) -> NewsOf:
     """The services."""
-    if bad := _first_problem(context, outputs, read.UNITS):
+    if bad := first_problem(context, outputs, read.UNITS):
         return _failed(context, at, *bad)
 
     def make() -> UnitsReading:
@@ -291,21 +177,21 @@ def units(context: Context, at: float, outputs: Outputs) -> NewsOf:
 
 def host(context: Context, at: float, outputs: Outputs) -> NewsOf:
     """Routes, room, connections."""
-    if bad := _first_problem(context, outputs, read.HOST):
+    if bad := first_problem(context, outputs, read.HOST):
         return _failed(context, at, *bad)
     return _told(context, at, read.HOST, lambda: host_state.parse_host_state(_text(outputs, read.HOST)))
 
 
 def operation(context: Context, at: float, outputs: Outputs) -> NewsOf:
     """Lock, drain note and armed revert."""
-    if bad := _first_problem(context, outputs, STATE):
+    if bad := first_problem(context, outputs, STATE):
         return _failed(context, at, *bad)
     return _told(context, at, STATE, lambda: parse_state(_text(outputs, STATE)))
 
 
 def daemon(context: Context, at: float, outputs: Outputs) -> NewsOf:
     """keepalived's dump."""
-    if bad := _first_problem(context, outputs, read.KEEPALIVED_DUMP):
+    if bad := first_problem(context, outputs, read.KEEPALIVED_DUMP):
         return _failed(context, at, *bad)
     return _told(
         context, at, read.KEEPALIVED_DUMP, lambda: keepalived_dump.parse_data_dump(_text(outputs, read.KEEPALIVED_DUMP))
@@ -324,12 +210,12 @@ def config(context: Context, at: float, files: Mapping[str, bytes]) -> NewsOf:
 
 def config_problem(context: Context, outputs: Outputs) -> Problem | None:
     """Why the main file could not be read."""
-    bad = _first_problem(context, outputs, read.CONFIG_FILE)
+    bad = first_problem(context, outputs, read.CONFIG_FILE)
     return bad[1] if bad else None
 
 
 def config_test(context: Context, at: float, outputs: Outputs, version: KeepalivedVersion | None) -> NewsOf:
-    """Verdict of `keepalived -t`; a test that ran out of time is unknown, not bad (FACTS)."""
+    """Verdict of `keepalived -t`; a test that ran out of time is unknown, not bad."""
     output = outputs.get(read.KEEPALIVED_TEST.id)
     problem = problem_of(context, read.KEEPALIVED_TEST, output)
     if problem is not None and problem.kind is ProblemKind.COMMAND_TIMED_OUT:
@@ -360,7 +246,7 @@ def squid_reading(context: Context, at: float, outputs: Outputs, shutdown: Squid
     if problem is None and check is not None:
         ok, text = squid.parse_check(decode(check.stdout), check.stderr, check.status)
     listening = None
-    sockets_problem = _first_problem(context, outputs, read.SOCKETS)
+    sockets_problem = first_problem(context, outputs, read.SOCKETS)
     if sockets_problem is None:
         try:
             listening = sockets.parse_listeners(_text(outputs, read.SOCKETS), context.squid_port)
@@ -376,6 +262,22 @@ def squid_reading(context: Context, at: float, outputs: Outputs, shutdown: Squid
     return news
 
 
-def without_rights(context: Context, spec: CommandSpec) -> bool:
-    """True: there is no point in running it."""
-    return spec.root is Root.NEEDED and context.rights is Rights.PLAIN
+def log_lines(
+    context: Context, output: Output, *, syslog: bool, node_now_s: float, utc_offset_s: float | None
+) -> Iterator[LogLine]:
+    """Lines of the journal or of a syslog file; not those of other programs, nor what no parser understands.
+
+    node_now_s: the node's clock, roughly: a syslog line tells no year.
+    """
+    units = {"keepalived_unit": context.keepalived_unit, "squid_unit": context.squid_unit}
+    for raw in output.stdout.split(b"\n"):
+        line = None
+        with contextlib.suppress(ParseError):
+            if not raw.strip():
+                continue
+            if syslog:
+                line = journal.parse_syslog_line(raw, node_now_s=node_now_s, node_utc_offset_s=utc_offset_s, **units)
+            else:
+                line = journal.parse_journal_line(raw, **units)
+        if line is not None:
+            yield line

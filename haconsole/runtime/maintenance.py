@@ -23,11 +23,11 @@ from haconsole.operations.actions import Kind
 from haconsole.operations.job import Result
 from haconsole.operations.maintenance import Do, Ended, Evidence, Flow, Turn
 from haconsole.parse.text import clean, decode
-from haconsole.runtime.asking import own_request
 from haconsole.runtime.desk import Desk
 from haconsole.runtime.executor import Executor, Told
 from haconsole.runtime.monitor import Monitor
 from haconsole.runtime.operate import Operate, Prepared, Words, WordsError
+from haconsole.runtime.own_request import own_request
 
 LOOK_S: Final = 0.5
 _PASSING: Final = re.compile(r" (linkdown|dead|expires \d+sec|pref \w+)\b")
@@ -37,12 +37,30 @@ _PASSING: Final = re.compile(r" (linkdown|dead|expires \d+sec|pref \w+)\b")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
     """How the driver talks. `say`: a line that stays; `wait`: what is waited for, in place; `step`: of an action.
-    `confirm`: shows what is prepared and asks for the node's name."""
+    `confirm`: shows what is prepared and asks for the node's name. `begins`: it is carried out now; `refused`: it is
+    not, for guards said no."""
 
     say: Callable[[str], None]
     wait: Callable[[str], None]
     step: Callable[[Told], None]
     confirm: Callable[[Prepared], Awaitable[bool]]
+    begins: Callable[[Prepared], None] = lambda _: None
+    refused: Callable[[Prepared], None] = lambda _: None
+
+
+def drain_words(words: Words, flow: Flow, node: str, now: float) -> Words:
+    """The drain of one node of a flow. words: who asks, and what holds for every node.
+
+    Raises: WordsError: the time that it was to last until is over.
+    """
+    ends = flow.until
+    if ends is not None and ends <= now:
+        raise WordsError("--until is over: begin anew with a later one (haconsole maintain --give-up)")
+    stamp = None if ends is None else datetime.fromtimestamp(ends, UTC).isoformat(timespec="seconds")
+    return replace(
+        words, kind=Kind.DRAIN, node=node, wait_idle_s=flow.wait_idle_s, reason=flow.reason, ticket=flow.ticket,
+        wanted_s=None if ends is None else ends - now, until=None if stamp is None else stamp.replace("+00:00", "Z"),
+    )  # fmt: skip
 
 
 class Driver:
@@ -126,23 +144,14 @@ class Driver:
     # --- what is done -----------------------------------------------------------------------------------
 
     async def _drain(self) -> Ended | None:
-        flow, now = self.flow, self._clock.now()
-        ends = flow.until
-        if ends is not None and ends <= now:
-            raise WordsError("--until is over: begin anew with a later one (haconsole maintain --give-up)")
-        stamp = None if ends is None else datetime.fromtimestamp(ends, UTC).isoformat(timespec="seconds")
-        words = replace(
-            self._words, kind=Kind.DRAIN, node=flow.node, wait_idle_s=flow.wait_idle_s, reason=flow.reason,
-            ticket=flow.ticket, wanted_s=None if ends is None else ends - now,
-            until=None if stamp is None else stamp.replace("+00:00", "Z"),
-            break_lock=maintenance.left_lock(flow, self._monitor.picture()),
-        )  # fmt: skip
+        flow = self.flow
+        words = drain_words(self._words, flow, flow.node, self._clock.now())
+        if left := maintenance.left_lock(flow, self._monitor.picture()):
+            words = replace(words, break_lock=left)
         self._talk.wait(f"asking what the guards of draining {flow.node} need …")
         prepared = await self._operate.prepare(words)
         if prepared.plan.refused:
-            self._talk.say(prepared.plan.question)
-            self._operate.refused(prepared)
-            guards = ", ".join(g.id for g in prepared.plan.refused)
+            guards = self._refused(prepared)
             return Ended(result="refused", text=f"refused by {guards}: {flow.node} was not touched")
         if not await self._talk.confirm(prepared):
             return Ended(result="not-confirmed", text=f"not confirmed: {flow.node} was not touched")
@@ -163,9 +172,7 @@ class Driver:
         words = replace(self._words, kind=Kind.UNDRAIN, node=self.flow.node, ticket=self.flow.ticket)
         prepared = await self._operate.prepare(words)
         if prepared.plan.refused:
-            self._talk.say(prepared.plan.question)
-            self._operate.refused(prepared)
-            guards = ", ".join(g.id for g in prepared.plan.refused)
+            guards = self._refused(prepared)
             return Ended(result="refused", text=f"undrain refused by {guards}: {self.flow.node} stays drained")
         result, text, look_at = await self._carry_out(prepared)
         if result is not Result.DONE:
@@ -173,12 +180,20 @@ class Driver:
         self._keep(Turn(flow=maintenance.undrained(self.flow, self._clock.now()), do=Do.WAIT))
         return None
 
+    def _refused(self, prepared: Prepared) -> str:
+        """Told and written down; the guards' names."""
+        self._talk.say(prepared.plan.question)
+        self._talk.refused(prepared)
+        self._operate.refused(prepared)
+        return ", ".join(g.id for g in prepared.plan.refused)
+
     async def _carry_out(self, prepared: Prepared) -> tuple[Result, str, tuple[str, ...]]:
         def started(executor: Executor) -> None:
             self._executor = executor
             if self._leaving.is_set():
                 executor.stop.set()
 
+        self._talk.begins(prepared)
         try:
             report = await self._operate.carry_out(prepared, self._talk.step, started)
         finally:

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from haconsole.cluster.believe import picture
 from haconsole.cluster.conclude import Snapshot, conclude
 from haconsole.cluster.hearing import Hearing
-from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy, picture
+from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy
 from haconsole.cluster.reduce import initial, reduce
 from haconsole.io.ports import ClientProbe, Clock, Connector
 from haconsole.model.events import ClientProbed, Event, KernelEvent
@@ -88,8 +89,10 @@ class Monitor:
 
     def _ask_squid(self, probed: ClientProbed) -> None:
         """A client began to fail, or is served again: is it squid? Once for each change."""
-        vip = self._state.vips[probed.vip]
-        if probed.at == (vip.ok_since if len(vip.probes) > 1 and probed.result.ok else vip.failed_since):
+        vip = self._state.vips.get(probed.vip)
+        if vip is not None and probed.at == (
+            vip.ok_since if len(vip.probes) > 1 and probed.result.ok else vip.failed_since
+        ):
             for session in self._sessions.values():
                 session.read_squid_anew()
 

@@ -102,6 +102,7 @@ class Look:
                 async with asyncio.timeout(AGAIN_S):
                     await self._groups(reader, (Group.KERNEL,))
                     await self._take_all(reader.read_units)
+                    await self._settled(reader)
                     await self._groups(reader, (Group.DAEMON,))
             except Exception as error:  # noqa: BLE001 - as in `_node`
                 self._lost(node, error, "answered, and then no more")
@@ -160,9 +161,7 @@ class Look:
             tasks.create_task(self._take_all(reader.read_host))
 
     async def _daemon(self, reader: NodeReader) -> None:
-        age = reader.started_ago_s()
-        if age is not None and age < DAEMON_YOUNG_S:
-            await asyncio.sleep(DAEMON_YOUNG_S - age)
+        await self._settled(reader)
         events, log = await reader.daemon_and_log()
         for event in events:
             self.emit(event)
@@ -171,6 +170,13 @@ class Look:
             # The dump tells the state; the log, if there is one, tells what came before it.
             if weak or isinstance(event, LogHeard):
                 self.emit(event)
+
+    @staticmethod
+    async def _settled(reader: NodeReader) -> None:
+        """No signal to a keepalived that has only just been started."""
+        age = reader.started_ago_s()
+        if age is not None and age < DAEMON_YOUNG_S:
+            await asyncio.sleep(DAEMON_YOUNG_S - age)
 
     async def _groups(self, reader: NodeReader, groups: Sequence[Group]) -> None:
         for group in groups:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Final
 
 from haconsole.catalogue.ask import connections
 from haconsole.catalogue.capture import interface_name
-from haconsole.catalogue.operation import SAY
+from haconsole.cluster.left import console_gone
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.io.audit_file import AuditError, AuditFile
 from haconsole.io.ports import Clock, Connector
@@ -26,9 +24,8 @@ from haconsole.model.events import Phase
 from haconsole.model.operation import LockRequest, NodeOperation
 from haconsole.model.problems import ProblemError
 from haconsole.operations.actions import Action, Drain, Kind, Lasting, Method, drain_of
-from haconsole.operations.audit import Entry, What
+from haconsole.operations.audit import What
 from haconsole.operations.guards import judge
-from haconsole.operations.guards_cluster import console_gone
 from haconsole.operations.guards_context import Asked, Guard
 from haconsole.operations.job import Job, Result
 from haconsole.operations.jobs import Marks, job
@@ -37,12 +34,12 @@ from haconsole.parse.ask import parse_connections
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean, decode
 from haconsole.runtime import asking
+from haconsole.runtime.commands import Commands
 from haconsole.runtime.desk import Desk, Ran
 from haconsole.runtime.executor import FIRST_S, Executor, Report, Told
 from haconsole.runtime.monitor import Monitor
-from haconsole.version import __version__
+from haconsole.runtime.records import Deed, Records, stamp
 
-SAY_S: Final = 5.0
 READY_S: Final = 20.0
 """So long the first look may take; what is not read by then is not known."""
 
@@ -151,23 +148,26 @@ def _drained_by(node: NodePicture, found: NodeOperation | None) -> Drain:
 
 
 class Operate:
-    """One operator at one cluster."""
+    """One operator at one cluster. What it works with, `runtime.take_over` does too."""
 
     def __init__(self, monitor: Monitor, connector: Connector, clock: Clock, audit: AuditFile) -> None:
-        self._monitor, self._connector, self._clock, self._audit = monitor, connector, clock, audit
-        self._prepared: Prepared | None = None
-        self.audit_trouble: str | None = None
+        self.monitor, self.connector, self.clock = monitor, connector, clock
+        self.records = Records(monitor.spec.name, clock, audit)
+
+    @property
+    def audit_trouble(self) -> str | None:
         """Why the audit log could not be written, once it could not."""
+        return self.records.trouble
 
     async def ready(self, limit_s: float = READY_S) -> None:
         """Return when every node was read, or cannot be, or the time is over."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 while not self._looked():
-                    await self._monitor.changed()
+                    await self.monitor.changed()
 
     def _looked(self) -> bool:
-        picture = self._monitor.picture()
+        picture = self.monitor.picture()
         for node in picture.nodes:
             read = node.dump_at is not None or (node.keepalived is not None and not node.keepalived.active)
             told = node.readable and read and None not in (node.config, node.squid, node.versions, node.kernel)
@@ -177,7 +177,7 @@ class Operate:
 
     async def prepare(self, words: Words) -> Prepared:
         """Look, ask the nodes, plan. Raises: WordsError, KeyError: no such node."""
-        picture = self._monitor.picture()
+        picture = self.monitor.picture()
         operation = f"{words.kind.value if words.drill is None else f'drill-{words.drill}'[:50]}-{secrets.token_hex(4)}"
         desks = self._desks(lambda _: None)
         try:
@@ -191,7 +191,7 @@ class Operate:
                 await desk.close()
         try:
             made = plan(
-                self._monitor.picture(), action, asked, operation=operation, wait_idle_s=words.wait_idle_s,
+                self.monitor.picture(), action, asked, operation=operation, wait_idle_s=words.wait_idle_s,
                 hold_s=_hold_s(action) if words.hold_s is None else words.hold_s,
             )  # fmt: skip
         except ValueError as error:
@@ -210,33 +210,36 @@ class Operate:
 
         Raises: WordsError: no job can be made of it.
         """
-        words, action = prepared.words, prepared.action
-        since = _stamp(self._clock.now())
+        words, action, deed = prepared.words, prepared.action, _deed(prepared)
+        since = stamp(self.clock.now())
         marks = Marks(
             operation=prepared.operation, operator=f"{words.operator}@{words.host}", since=since, until=words.until
         )
         try:
-            made = shape(job(self._monitor.picture(), action, marks))
+            made = shape(job(self.monitor.picture(), action, marks))
         except ValueError as error:
             raise WordsError(str(error)) from error
         if words.wait_idle_s is not None:
             made = replace(made, wait_idle_s=words.wait_idle_s)
         if action.kind.disturbs:
             try:
-                self._audit.check_writable()
+                self.records.audit.check_writable()
             except AuditError as error:
                 return Report(result=Result.REFUSED, text=f"nothing was changed: {error}")
-        desks = self._desks(lambda ran: self._ran(prepared, ran))
+        commands = Commands(lambda ran: self.records.ran(deed, ran))
+        desks = self._desks(commands.ran)
 
         async def guards(states: Mapping[str, NodeOperation]) -> Sequence[Guard]:
             asked = await self._ask(words, action, prepared.operation, desks)
             asked = replace(asked, operations={**asked.operations, **states})
-            return judge(self._monitor.picture(), action, asked)
+            return judge(self.monitor.picture(), action, asked)
 
         def told(step: Told) -> None:
             if step.ended is not None:
-                self._write(prepared, What.STEP, text=f"{step.step}: {step.text}", result="ok" if step.ok else "not ok")
-            observe(step)
+                self.records.write(
+                    deed, What.STEP, text=f"{step.step}: {step.text}", result="ok" if step.ok else "not ok"
+                )
+            observe(commands.of(step))
 
         request = LockRequest(
             operation=prepared.operation, owner=words.operator, host=words.host,
@@ -244,90 +247,68 @@ class Operate:
             node=action.node, started=since,
         )  # fmt: skip
         executor = Executor(
-            made, desks, eyes=self._monitor, guards=guards, clock=self._clock, request=request, observe=told,
+            made, desks, eyes=self.monitor, guards=guards, clock=self.clock, request=request, observe=told,
             facts=facts, instead_of=prepared.asked.instead_of or "",
             count=lambda: self._open_connections(desks[action.node]),
         )  # fmt: skip
-        asked = self._write(prepared, What.ASKED, text=action.text, before=dict(facts(self._monitor.picture())))
+        asked = self.records.write(deed, What.ASKED, text=action.text, before=dict(facts(self.monitor.picture())))
         for guard in prepared.plan.guards:
             if guard.overridden is not None:
-                self._write(prepared, What.OVERRIDDEN, text=f"{guard.id}: {guard.text}", reason=guard.overridden)
+                self.records.write(deed, What.OVERRIDDEN, text=f"{guard.id}: {guard.text}", reason=guard.overridden)
         started(executor)
-        await self._say(prepared, desks[action.node], "begins", asked)
+        await self.records.say(deed, desks[action.node], "begins", asked)
         report = await executor.run()
         what = What.REFUSED if report.result is Result.REFUSED else What.ENDED
-        ended = self._write(
-            prepared,
+        ended = self.records.write(
+            deed,
             what,
             text=report.text,
             result=report.result.value,
             after=dict(report.after) if report.after else None,
         )
-        await self._say(prepared, desks[action.node], report.result.value, ended)
+        await self.records.say(deed, desks[action.node], report.result.value, ended)
         await desks[action.node].close()
         return report
-
-    async def _say(self, prepared: Prepared, desk: Desk, what: str, entry: str | None) -> None:
-        """A line in the node's journal, which also anchors the audit log. Where it cannot be written nothing waits."""
-        words = prepared.words
-        known = "" if entry is None else f", audit {entry[:16]}"
-        text = f"{prepared.operation}: {prepared.action.text} by {words.operator}@{words.host}: {what}{known}"
-        with contextlib.suppress(ProblemError, TimeoutError):
-            async with asyncio.timeout(SAY_S):
-                await desk.ask(SAY, clean(text))
 
     def refused(self, prepared: Prepared) -> None:
         """A guard said no before the question: write it down."""
         words = ", ".join(g.id for g in prepared.plan.refused)
-        self._write(prepared, What.REFUSED, text=f"{prepared.action.text}: {words}", result=Result.REFUSED.value)
+        self.records.write(
+            _deed(prepared), What.REFUSED, text=f"{prepared.action.text}: {words}", result=Result.REFUSED.value
+        )
 
     async def _open_connections(self, desk: Desk) -> int | None:
         """On the VIPs that the node holds."""
-        port = self._monitor.spec.squid_port
+        port = self.monitor.spec.squid_port
         try:
             output = await desk.ask(connections(port))
             counted = parse_connections(decode(output.stdout), port)
         except (ProblemError, ParseError):
             return None
-        held = [v.address for v in self._monitor.picture().vips if desk.node.name in (v.holders or ())]
+        held = [v.address for v in self.monitor.picture().vips if desk.node.name in (v.holders or ())]
         return sum(counted.get(address, 0) for address in held) if output.status == 0 else None
 
     # --- small things -----------------------------------------------------------------------------------
 
     def _desks(self, record: Callable[[Ran], None]) -> dict[str, Desk]:
-        spec = self._monitor.spec
-        return {n.name: Desk(spec, n, self._connector, self._clock, record) for n in spec.nodes}
+        spec = self.monitor.spec
+        return {n.name: Desk(spec, n, self.connector, self.clock, record) for n in spec.nodes}
 
     async def _ask(self, words: Words, action: Action, operation: str, desks: Mapping[str, Desk]) -> Asked:
         asked = await asking.ask(
-            self._monitor.spec, self._monitor.picture(), self._monitor.state, action, desks, self._clock,
+            self.monitor.spec, self.monitor.picture(), self.monitor.state, action, desks, self.clock,
             operator=words.operator, operation=operation, overrides=words.overrides, phrase=words.phrase,
             outside_window=words.outside_window, read_only=words.read_only,
         )  # fmt: skip
-        return replace(asked, instead_of=words.break_lock or _stale_one(asked, action, self._monitor.picture()))
+        return replace(asked, instead_of=words.break_lock or _stale_one(asked, action, self.monitor.picture()))
 
-    def _ran(self, prepared: Prepared, ran: Ran) -> None:
-        if ran.entry.startswith("ask."):  # looks only; what it found is in the guards
-            return
-        self._write(
-            prepared, What.COMMAND, node=ran.node, text=ran.entry + (f": {ran.words}" if ran.words else ""),
-            command=list(ran.command), exit_status=ran.exit_status,
-        )  # fmt: skip
 
-    def _write(self, prepared: Prepared, what: What, **more: object) -> str | None:
-        """One entry; its hash. A log that fails in the middle stops nothing: what was changed has to be put back."""
-        words = prepared.words
-        fields: dict[str, object] = {
-            "time": _stamp(self._clock.now()), "what": what.value, "operation": prepared.operation,
-            "cluster": self._monitor.spec.name, "node": prepared.action.node, "action": prepared.action.kind.value,
-            "operator": f"{words.operator}@{words.host}", "from": _origin(), "version": __version__,
-            "reason": words.reason, "ticket": words.ticket,
-        }  # fmt: skip
-        try:
-            return self._audit.append(Entry.model_validate({**fields, **more}))
-        except AuditError as error:
-            self.audit_trouble = str(error)
-            return None
+def _deed(prepared: Prepared) -> Deed:
+    words, action = prepared.words, prepared.action
+    return Deed(
+        operation=prepared.operation, node=action.node, action=action.kind.value, text=action.text,
+        operator=words.operator, host=words.host, reason=words.reason, ticket=words.ticket,
+    )  # fmt: skip
 
 
 def _hold_s(action: Action) -> float | None:
@@ -376,13 +357,3 @@ def _node_facts(node: NodePicture) -> dict[str, object] | None:
         if node.kernel is None
         else sorted(f"{clean(a.interface)} {a.address}" for a in node.kernel.addresses if a.interface != "lo"),
     }
-
-
-def _stamp(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _origin() -> str | None:
-    """Where this terminal comes from, by sshd's word."""
-    words = os.environ.get("SSH_CONNECTION", "").split()
-    return clean(words[0]) if words else None

@@ -6,16 +6,13 @@ cluster. Every method returns events; only a lost connection is an exception (Pr
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Sized
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from haconsole.catalogue import operation, read, script
-from haconsole.catalogue.command import CommandSpec, Names, Root
+from haconsole.catalogue.command import CommandSpec, Names
 from haconsole.catalogue.squid_conf import SQUID_CONF, SQUID_CONF_AS_ROOT
 from haconsole.io.ports import Clock, Connection
 from haconsole.model.events import Event, Heartbeat, LogHeard, NodeRead, ReadFailed, Subject
@@ -24,7 +21,6 @@ from haconsole.model.readings import (
     IdentityReading,
     KeepalivedVersion,
     Listener,
-    LogLine,
     Rights,
     SquidReading,
     SquidShutdown,
@@ -32,21 +28,12 @@ from haconsole.model.readings import (
     VersionsReading,
 )
 from haconsole.model.spec import ClusterSpec, NodeSpec
-from haconsole.parse import journal, keepalived_conf
-from haconsole.parse.errors import ParseError
-from haconsole.parse.text import decode
-from haconsole.runtime import interpret, squid_manager
-
-_INCLUDE_ROUNDS: Final = 4
-"""Depth of includes that is followed: each round is one more trip to the node."""
-_BIG: Final = 128 << 10
-_CONFIG_LIMIT: Final = 4 << 20
-"""Bytes of configuration after which no more is fetched: the parser takes no more."""
+from haconsole.runtime import interpret, squid_manager, trouble
+from haconsole.runtime.batches import Batches
+from haconsole.runtime.includes import add_includes, aside
 
 _SHUTDOWN_S: Final = 120.0
 """How often squid.conf is looked at: as often as keepalived's own file."""
-
-T = TypeVar("T")
 
 
 class Group(Enum):
@@ -74,7 +61,7 @@ class NodeReader:
             squid_unit=cluster.squid_service,
             config_file=cluster.keepalived_config,
         )
-        self._refused: set[str] = set()
+        self._batches = Batches(connection, lambda: self.context.rights)
         self._signal: int | None = None
         self._version: KeepalivedVersion | None = None
         self._units: UnitsReading | None = None
@@ -84,7 +71,7 @@ class NodeReader:
         self.identity: IdentityReading | None = None
         self.systemd: int | None = None
         self.utc_offset_s: float | None = None
-        self.context = interpret.Context(
+        self.context = trouble.Context(
             node=node.name,
             squid_port=cluster.squid_port,
             keepalived_unit=cluster.keepalived_service,
@@ -118,7 +105,7 @@ class NodeReader:
             read.USER, read.UID, read.GROUPS, read.HOSTNAME, read.BOOT_ID, read.TOOLS_FOUND, read.ZONE,
             *_UNITS,
         ]  # fmt: skip
-        outputs = await self._both(specs, _VERSIONS)
+        outputs = await self._batches.both(specs, _VERSIONS, self._names)
         at = self._clock.now()
         self.utc_offset_s = interpret.utc_offset_s(outputs)
         told = interpret.identity(self.context, at, outputs, sudo=self._node.ssh.sudo)
@@ -156,7 +143,7 @@ class NodeReader:
         outputs = await self._run([*_UNITS, read.HOST])
         return [*self._units_told(outputs), interpret.host(self.context, self._clock.now(), outputs)]
 
-    def _units_told(self, outputs: interpret.Outputs) -> list[Event]:
+    def _units_told(self, outputs: trouble.Outputs) -> list[Event]:
         at = self._clock.now()
         return [self._note_units(at, outputs), interpret.operation(self.context, at, outputs)]
 
@@ -206,9 +193,9 @@ class NodeReader:
         self._shutdown, self._shutdown_at = interpret.squid_shutdown(outputs), now
         hidden = self._shutdown is None or self._shutdown.lifetime_s is None
         root = SQUID_CONF_AS_ROOT
-        if hidden and self.context.rights is Rights.SUDO and root.id not in self._refused:
+        if hidden and self.context.rights is Rights.SUDO and not self._batches.refused(root):
             told = await self._run([root])
-            if root.id in told and not interpret.sudo_refused(told[root.id]):
+            if root.id in told and not trouble.sudo_refused(told[root.id]):
                 self._shutdown = interpret.squid_shutdown(told) or self._shutdown
 
     async def read_counters(self) -> list[Event]:
@@ -232,7 +219,7 @@ class NodeReader:
     async def read_config(self) -> list[Event]:
         files = [read.CONFIG_FILE]
         test = self._version is not None and self._version.major >= 2
-        if test and not interpret.without_rights(self.context, read.KEEPALIVED_TEST):
+        if test and not trouble.without_rights(self.context, read.KEEPALIVED_TEST):
             files.append(read.KEEPALIVED_TEST)
         outputs = await self._run(files)
         at = self._clock.now()
@@ -241,32 +228,14 @@ class NodeReader:
             news.append(ReadFailed(node=self._node.name, at=at, subject=Subject.CONFIG, problem=problem))
         else:
             found = dict(outputs[read.CONFIG_FILE.id].files)
-            await self._includes(found)
-            news.append(await _aside(found, lambda: interpret.config(self.context, at, found)))
+            await add_includes(found, self._names, self._run)
+            news.append(await aside(found, lambda: interpret.config(self.context, at, found)))
         if read.KEEPALIVED_TEST in files:
             news.append(interpret.config_test(self.context, at, outputs, self._version))
         elif test:
-            problem = interpret.not_permitted(self.context, read.KEEPALIVED_TEST)
+            problem = trouble.not_permitted(self.context, read.KEEPALIVED_TEST)
             news.append(ReadFailed(node=self._node.name, at=at, subject=Subject.CONFIG_TEST, problem=problem))
         return news
-
-    async def _includes(self, files: dict[str, bytes]) -> None:
-        """Fetch what the configuration includes; what cannot be had stays a missing include."""
-        asked: set[str] = set()
-        for _ in range(_INCLUDE_ROUNDS):
-            texts = {name: decode(content) for name, content in files.items()}
-            patterns = await _aside(texts, partial(keepalived_conf.includes, texts, self._names.config_file))
-            wanted = [p for p in patterns if p not in asked]
-            if not wanted:
-                return
-            for pattern in wanted[:32]:
-                if sum(map(len, files.values())) > _CONFIG_LIMIT:
-                    return  # more than the parser takes: it will say so
-                asked.add(pattern)
-                outputs = await self._run([read.CONFIG_INCLUDE], replace(self._names, pattern=pattern))
-                found = outputs.get(read.CONFIG_INCLUDE.id)
-                if found is not None and found.status == 0:
-                    files.update(found.files)
 
     async def log_tail(self) -> list[Event]:
         """keepalived's last log lines, once: for those who do not follow the log.
@@ -279,23 +248,15 @@ class NodeReader:
     def _tail_spec(self) -> CommandSpec:
         return read.LOG_TAIL if self.systemd is not None and self.systemd >= 236 else read.LOG_FILE_TAIL
 
-    def _log_events(self, spec: CommandSpec, outputs: interpret.Outputs) -> list[Event]:
+    def _log_events(self, spec: CommandSpec, outputs: trouble.Outputs) -> list[Event]:
         found = outputs.get(spec.id)
         if found is None or found.status != 0 or not found.stdout.strip():
             return [self.log_failed()]
         at = self._clock.now()
-        lines = (self._log_line(spec, raw, at) for raw in found.stdout.splitlines() if raw.strip())
-        return [LogHeard(node=self._node.name, at=at, line=line, backlog=True) for line in lines if line is not None]
-
-    def _log_line(self, spec: CommandSpec, raw: bytes, at: float) -> LogLine | None:
-        """One line; None for other programs' lines and for what no parser understands."""
-        units = {"keepalived_unit": self._names.keepalived_unit, "squid_unit": self._names.squid_unit}
-        try:
-            if spec is read.LOG_TAIL:
-                return journal.parse_journal_line(raw, **units)
-            return journal.parse_syslog_line(raw, node_now_s=at, node_utc_offset_s=self.utc_offset_s, **units)
-        except ParseError:
-            return None
+        lines = interpret.log_lines(
+            self.context, found, syslog=spec is read.LOG_FILE_TAIL, node_now_s=at, utc_offset_s=self.utc_offset_s
+        )
+        return [LogHeard(node=self._node.name, at=at, line=line, backlog=True) for line in lines]
 
     def log_failed(self) -> ReadFailed:
         """The log cannot be read by this login, and what would help."""
@@ -308,56 +269,17 @@ class NodeReader:
 
     # --- helpers ------------------------------------------------------------
 
-    async def _both(self, one: Sequence[CommandSpec], other: Sequence[CommandSpec]) -> dict[str, script.Output]:
-        """Two batches at the same time, as one. Neither outlives this call."""
-        beside = asyncio.ensure_future(self._run(other))
-        try:
-            outputs = await self._run(one)
-            outputs.update(await beside)
-        finally:
-            beside.cancel()
-            await asyncio.gather(beside, return_exceptions=True)  # the first failure is the one that is told
-        return outputs
-
     async def _run(self, specs: Sequence[CommandSpec], names: Names | None = None) -> dict[str, script.Output]:
-        """Outputs by id. What sudo refuses is run again without it where that makes sense."""
-        names = names or self._names
-        by_sudo = [s for s in specs if not self._plain_only(s)]
-        plain = [s for s in specs if self._plain_only(s)]
-        outputs: dict[str, script.Output] = {}
-        if by_sudo:
-            outputs.update(await self._batch(by_sudo, names, self.context.rights))
-            for spec in by_sudo:
-                found = outputs.get(spec.id)
-                if found is not None and interpret.sudo_refused(found):
-                    self._refused.add(spec.id)
-                    if spec.root is Root.BETTER:
-                        plain.append(spec)
-        if plain:
-            outputs.update(await self._batch(plain, names, Rights.PLAIN))
-        return outputs
+        return await self._batches.run(specs, names or self._names)
 
-    def _plain_only(self, spec: CommandSpec) -> bool:
-        return spec.root is Root.BETTER and spec.id in self._refused
-
-    async def _batch(self, specs: Sequence[CommandSpec], names: Names, rights: Rights) -> dict[str, script.Output]:
-        marker = secrets.token_hex(16)
-        result = await self._connection.run(
-            script.batch(specs, names, rights),
-            stdin=marker.encode() + b"\n",
-            limit=sum(s.limit + 8192 for s in specs),
-            timeout_s=sum(s.timeout_s + 4 for s in specs[:3]) + 4.0,
-        )
-        return script.outputs(marker, result.stdout, specs)
-
-    def _note_versions(self, at: float, outputs: interpret.Outputs) -> Event:
+    def _note_versions(self, at: float, outputs: trouble.Outputs) -> Event:
         told = interpret.versions(self.context, at, outputs)
         if isinstance(told, NodeRead) and isinstance(told.reading, VersionsReading):
             self._version, self.systemd = told.reading.keepalived, told.reading.systemd
             self._signal = interpret.dump_signal(outputs, self._version)
         return told
 
-    def _note_units(self, at: float, outputs: interpret.Outputs) -> Event:
+    def _note_units(self, at: float, outputs: trouble.Outputs) -> Event:
         told = interpret.units(self.context, at, outputs)
         if isinstance(told, NodeRead) and isinstance(told.reading, UnitsReading):
             self._units = told.reading
@@ -366,8 +288,8 @@ class NodeReader:
     def _no_dump(self) -> Problem | None:
         """Why no dump may be asked for now."""
         node, unit = self._node.name, self._cluster.keepalived_service
-        if interpret.without_rights(self.context, read.KEEPALIVED_DUMP):
-            return interpret.not_permitted(self.context, read.KEEPALIVED_DUMP)
+        if trouble.without_rights(self.context, read.KEEPALIVED_DUMP):
+            return trouble.not_permitted(self.context, read.KEEPALIVED_DUMP)
         found = None if self._units is None else self._units.units.get(unit)
         if found is not None and not found.active:
             return Problem(
@@ -403,13 +325,6 @@ class NodeReader:
             return "127.0.0.1"
         first = own[0].address
         return "::1" if first is None else str(first)
-
-
-async def _aside(texts: Mapping[str, Sized], work: Callable[[], T]) -> T:
-    """`work` on texts so big that all else would wait for it is done in a thread."""
-    if sum(map(len, texts.values())) < _BIG:
-        return work()
-    return await asyncio.to_thread(work)
 
 
 _VERSIONS: Final = (

@@ -15,7 +15,7 @@ from typing import Final
 from haconsole.catalogue import read, script
 from haconsole.catalogue.command import StreamSpec
 from haconsole.io.ports import Clock, Connection, Connector
-from haconsole.model.events import Event, LinkPhase, LogHeard, Phase
+from haconsole.model.events import Event, KernelEvent, LinkPhase, LogHeard, Phase
 from haconsole.model.problems import Problem, ProblemError
 from haconsole.model.readings import LogFactKind, Rights
 from haconsole.model.spec import ClusterSpec, NodeSpec
@@ -28,9 +28,12 @@ BACKOFF_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 PERMANENT_S: Final = 20.0
 """A problem that a person must mend is tried again this often."""
 DUMP_GAP_S: Final = 1.0
-"""At most one dump a second and node (TRIAGE 3.7)."""
+"""At most one dump a second and node: consoles that ask at once share a file."""
 DAEMON_YOUNG_S: Final = 2.5
-"""No signal to keepalived in its first two seconds (TRIAGE 3.7)."""
+"""No signal to keepalived in its first two seconds."""
+SECOND_LOOK_S: Final = 1.0
+"""Addresses that may have changed unheard are read again so much later. Below `Policy.settle_s`: nothing is
+concluded from them until then."""
 
 CADENCE_S: Final = {
     Group.UNITS: 5.0,
@@ -87,6 +90,7 @@ class NodeSession:
         self._cluster, self._node, self._connector, self._clock = cluster, node, connector, clock
         self._emit, self._random, self._watch = emit, random_unit, watch
         self._lanes: list[tuple[Agenda, asyncio.Event]] = []
+        self._reading: set[Group] = set()
 
     async def run(self) -> None:
         """For ever; ends only by cancellation."""
@@ -152,7 +156,12 @@ class NodeSession:
                 if group is Group.DAEMON:
                     await self._let_daemon_settle(reader)
                 agenda.done(group, self._clock.now())
-                for event in await reader.read(group):
+                self._reading.add(group)
+                try:
+                    news = await reader.read(group)
+                finally:
+                    self._reading.discard(group)
+                for event in news:
                     self._emit(event)
             wake.clear()
             try:
@@ -173,6 +182,7 @@ class NodeSession:
         streams = [read.KERNEL_MONITOR, *([log] if log is not None else [])]
         command = script.collector(streams, reader.names, self._log_rights(reader))
         stream = await connection.stream(command)
+        self._look_again()  # what changed before `ip monitor` ran nobody heard
         # Not stopped here: the connection is dropped next, and the node's side ends itself at the end of its input.
         await Collector(self._source(reader), stream, self._clock, self._heard).run()
 
@@ -194,8 +204,13 @@ class NodeSession:
 
     def _heard(self, event: Event) -> None:
         self._emit(event)
+        if isinstance(event, KernelEvent) and Group.KERNEL in self._reading:
+            self._look_again()  # the reading may be older than this, and is told after it
         if isinstance(event, LogHeard) and not event.backlog:
             self._react(event)
+
+    def _look_again(self) -> None:
+        self._hasten(Group.KERNEL, self._clock.now() + SECOND_LOOK_S)
 
     def _react(self, event: LogHeard) -> None:
         """What the log says makes readings due: the dump after a transition, units after systemd's word."""

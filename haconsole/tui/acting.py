@@ -1,24 +1,23 @@
 """One action that this console carries out: its steps, the node's own timer, what clients lost, how it ended.
 
-Knows no screen and does no I/O. An action is never cancelled: it is asked to stop, and is over when it was put back.
+Knows no screen and does no I/O.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.operations.job import Result
 from haconsole.operations.plan import Plan
+from haconsole.operations.take_over import Way
 from haconsole.runtime.executor import Report
-from haconsole.tui.source import CannotError, Clock, Handle, Operations, Prepared
+from haconsole.tui.carrying import Carrying, cut_off, where_to_look
+from haconsole.tui.source import CannotError, Clock, Handle, LeftPrepared, Operations, Prepared
 from haconsole.tui.under_way import Ended
 from haconsole.tui.view.action_losses import Losses
-
-if TYPE_CHECKING:
-    from haconsole.runtime.executor import Told
 
 _CODES: Final = {
     Result.DONE: 0, Result.FAILED: 1, Result.REFUSED: 3, Result.REVERTED: 4, Result.UNVERIFIED: 5,
@@ -26,28 +25,21 @@ _CODES: Final = {
 """Exit codes of a console that was left while an action ran, as those of `haconsole node`."""
 
 
-class Acting:
+class Acting(Carrying):
     """Runs from `begin` until `over`. What is shown of it are its attributes."""
 
     def __init__(self, cluster: str, operations: Operations, prepared: Prepared, clock: Clock) -> None:
-        self.cluster, self.prepared = cluster, prepared
-        self.started = clock()
-        self.steps: list[Told] = []
-        """The ended ones, in order."""
-        self.current: Told | None = None
-        self.deadline: float | None = None
-        """When the node puts back by itself, console clock; None: nothing is armed, or not known."""
+        super().__init__(cluster, clock)
+        self.prepared = prepared
         self.losses = Losses(self.started)
-        self.stopping = False
-        """It was asked to put back."""
         self.report: Report | None = None
         """How it ended; None: it runs."""
-        self._healed = False
-        """The node has put back, or needs not: what its timer still tells means nothing."""
-        self._operations, self._clock = operations, clock
+        self._operations = operations
         self._handle: Handle | None = None
-        self._task: asyncio.Task[Report] | None = None
-        self._over: Callable[[], None] = lambda: None
+        if isinstance(prepared, LeftPrepared):  # of another console: it is armed already, or to be put back
+            left_s = prepared.taking.left.left_s
+            self.deadline = None if left_s is None else self.started + left_s
+            self.stopping = prepared.taking.way is Way.ABORT
 
     @property
     def plan(self) -> Plan:
@@ -70,14 +62,6 @@ class Acting:
         return self.plan.action.kind.value
 
     @property
-    def operation(self) -> str:
-        return self.plan.operation
-
-    @property
-    def own_path(self) -> bool:
-        return self.plan.action.own_path
-
-    @property
     def ended(self) -> Ended | None:
         """None: it runs."""
         report = self.report
@@ -89,48 +73,20 @@ class Acting:
         )  # fmt: skip
 
     @property
-    def holds(self) -> bool:
-        """It is being held now, and that may be ended."""
-        current = self.current
-        return self.runs and current is not None and current.step == "hold" and not self.stopping
-
-    @property
     def armed(self) -> bool:
         """The node would put back by itself; that can be moved."""
         return self.runs and self.deadline is not None and not self.stopping
-
-    def left_s(self, now: float) -> float | None:
-        """Until the node heals itself, by its own timer."""
-        return None if self.deadline is None else max(0.0, self.deadline - now)
 
     # --- life ---------------------------------------------------------------------------------------------
 
     def begin(self, over: Callable[[], None]) -> None:
         """Start. `over` is called once, when the report is there."""
-        self._over = over
-        self._task = asyncio.ensure_future(self._operations.carry_out(self.prepared, self._observe, self._started))
-        self._task.add_done_callback(self._done)
-
-    async def over(self) -> None:
-        """Return when it has ended, however."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        self._start(self._operations.carry_out(self.prepared, self._observe, self._started), self._done, over)
 
     def _started(self, handle: Handle) -> None:
         self._handle = handle
         if self.stopping:  # asked for before there was anything to ask
             handle.stop.set()
-
-    def _observe(self, told: Told) -> None:
-        if told.left_s is not None and not self._healed:
-            self.deadline = self._clock() + told.left_s
-        if told.ended is None:
-            self.current = told
-            return
-        self.current = None
-        self.steps.append(told)
-        if told.ok and told.step in {"put-back", "disarm"}:
-            self._healed, self.deadline = True, None
 
     def look(self, picture: ClusterPicture) -> None:
         """Count what clients lose, as long as it runs."""
@@ -140,7 +96,7 @@ class Acting:
     def _done(self, task: asyncio.Task[Report]) -> None:
         self.current = None
         self.report = self._report_of(task)
-        self._over()
+        self._told_over()
 
     def _report_of(self, task: asyncio.Task[Report]) -> Report:
         error = None if task.cancelled() else task.exception()
@@ -148,12 +104,7 @@ class Acting:
             return task.result()
         if isinstance(error, CannotError):
             return Report(result=Result.FAILED, text=f"nothing was changed: {error}")
-        why = "it was cut off" if error is None else repr(error)
-        return Report(
-            result=Result.UNVERIFIED,
-            text=f"this console failed ({why}): the node puts back by itself at its deadline",
-            look_at=(f"on {self.node}: systemctl list-timers 'haconsole-revert-*'; ls /run/haconsole",),
-        )
+        return Report(result=Result.UNVERIFIED, text=cut_off(error), look_at=(where_to_look(self.node),))
 
     # --- what the operator may ask for --------------------------------------------------------------------
 

@@ -1,31 +1,43 @@
-"""The app's part in guarded actions and drills: one at a time, on every screen, put back before the console leaves."""
+"""The app's part in actions, drills and maintenance: one at a time, on every screen, put back before it leaves."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.tui import safe
 from haconsole.tui.in_order import InOrder
 from haconsole.tui.printable import printable
-from haconsole.tui.screens.base import OverScreen
+from haconsole.tui.screens.base import ConsoleScreen, OverScreen
 from haconsole.tui.source import Clock, Operations, Prepared
 from haconsole.tui.view.text import Level, Line, Tone, join, say, sign
 
 if TYPE_CHECKING:  # loaded with the first action: a console that only looks starts without them
     from haconsole.tui.drilling import Drills, Run
+    from haconsole.tui.maintaining import FlowRun, Found, Maintenance
     from haconsole.tui.under_way import UnderWay
 
 
+FOUND_S = 5.0
+"""So often it is looked whether a maintenance is kept on this machine."""
+
+
 class ActingApp(InOrder[int]):
-    """Carries out one action, or one row of drills, at a time. Without operations, it has no way to change a node."""
+    """Carries out one action, one row of drills, or one maintenance at a time. Without operations, it has no way to
+    change a node."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("M", "maintenance", "Maintenance, node after node", id="app.maintenance")
+    ]
 
     def __init__(
-        self, operations: Mapping[str, Operations], clock: Clock, drills: Mapping[str, Drills] | None = None
-    ) -> None:
+        self, operations: Mapping[str, Operations], clock: Clock, drills: Mapping[str, Drills] | None = None,
+        maintenance: Mapping[str, Maintenance] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.acting: UnderWay | None = None
         """The one that runs, or the last one."""
@@ -33,6 +45,8 @@ class ActingApp(InOrder[int]):
         """Its result was on the screen."""
         self._operations, self._acting_clock = dict(operations), clock
         self._drills: Mapping[str, Drills] = drills or {}
+        self._maintenance: Mapping[str, Maintenance] = maintenance or {}
+        self._found: dict[str, tuple[float, Found]] = {}
         self._leaving = False
         self.without_screen = False
         """The terminal is gone, and the app is on its way."""
@@ -48,6 +62,41 @@ class ActingApp(InOrder[int]):
     def drills(self, cluster: str) -> Drills | None:
         """None: no drill exists there."""
         return self._drills[cluster] if self.has_drills(cluster) else None
+
+    def maintenance(self, cluster: str | None) -> Maintenance | None:
+        """None: there is none."""
+        return self._maintenance[cluster] if cluster is not None and cluster in self._maintenance else None
+
+    def has_maintenance(self, cluster: str | None) -> bool:
+        """Nodes can be taken out one after the other. Loads nothing."""
+        return cluster is not None and cluster in self._maintenance
+
+    def found(self, cluster: str) -> Found | None:
+        """The maintenance that is kept on this machine, as last looked; None: not looked yet, or there can be none."""
+        if not self.has_maintenance(cluster):
+            return None
+        at, found = self._found.get(cluster, (float("-inf"), None))
+        if not 0 <= self._acting_clock() - at < FOUND_S:
+            self.call_later(self.find, cluster)
+        return found
+
+    def on_mount(self) -> None:
+        """Of several clusters only one is on the screen: what was left on the others is told once."""
+        if len(self._maintenance) > 1:
+            self.call_later(self._tell_left)
+
+    def _tell_left(self) -> None:
+        for cluster in self._maintenance:
+            flow = self.find(cluster).flow
+            if flow is not None:
+                told = f"{cluster}: a maintenance was begun, it stands at {flow.node}; M there tells more"
+                safe.notify(self, told, severity="warning")
+
+    def find(self, cluster: str) -> Found:
+        """Look now. Raises: KeyError."""
+        found = self._maintenance[cluster].found()
+        self._found[cluster] = (self._acting_clock(), found)
+        return found
 
     @property
     def under_way(self) -> UnderWay | None:
@@ -81,6 +130,39 @@ class ActingApp(InOrder[int]):
             return
         self._begin(Drilling(cluster, runs, self._acting_clock))
 
+    def begin_maintenance(self, cluster: str, run: FlowRun, confirmed: Prepared | None = None) -> None:
+        """Drive a maintenance. confirmed: the first node's drain, when its name was typed; others are asked for."""
+        from haconsole.tui.maintaining import Maintaining
+
+        if not self.has_maintenance(cluster) or self.busy is not None or self._leaving:
+            safe.notify(self, f"not begun: {self.busy or 'it may not be'}", severity="warning")
+            return
+        self._begin(Maintaining(cluster, run, self._acting_clock, confirmed))
+
+    def action_maintenance(self) -> None:
+        """The maintenance that runs, the one that was left, or a new one."""
+        cluster = getattr(self, "cluster", None)
+        if not self.has_maintenance(cluster) or cluster is None:
+            return
+        if self.under_way is not None:
+            self.show_acting()
+            return
+        from haconsole.tui.screens.maintenance import first_screen
+
+        self.close_pages()
+        self.push_screen(first_screen(cluster, self.find(cluster)))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """No key for what may not be."""
+        if action == "maintenance":
+            here = isinstance(self.screen, ConsoleScreen) and not self.screen.ASKS
+            return here and self.has_maintenance(getattr(self, "cluster", None))
+        return super().check_action(action, parameters)
+
+    def close_pages(self) -> None:
+        """Back to the screen that stands under pages, help and what stands over it."""
+        raise NotImplementedError
+
     def _begin(self, acting: UnderWay) -> None:
         self.acting, self.result_seen = acting, False
         acting.begin(self._over)
@@ -106,6 +188,7 @@ class ActingApp(InOrder[int]):
         ended = None if acting is None else acting.ended
         if acting is None or ended is None:
             return
+        self._found.pop(acting.cluster, None)  # a maintenance may have been kept, or ended
         if self._leaving or not self.is_running:
             self._leave_now()
         elif self._is_shown(acting) and isinstance(self.screen, OverScreen):
@@ -127,13 +210,19 @@ class ActingApp(InOrder[int]):
         elif acting is not None and (ended := acting.ended) is not None and not self.result_seen:
             level = Level.OK if ended.well else Level.WARNING
             own = (sign(level), say(f" {acting.mark} {ended.word}: a", Tone.STRONG, "app.actions"))
-        told = {} if picture is None else {n.name: n.operation for n in picture.nodes if n.operation is not None}
+        elif picture is not None and (found := self.found(picture.spec.name)) is not None:
+            from haconsole.tui.view.maintenance import found_mark
+
+            own = found_mark(found)
+        nodes = () if picture is None else picture.nodes
+        told = {n.name: n.operation for n in nodes if n.operation is not None}
         ours = acting.operation if acting is not None and acting.runs else None
         if not told:
             return own
         from haconsole.tui.view.action_mark import told_mark
 
-        return join([own, told_mark(told, ours)], 2)
+        ages = {n.name: now - n.operation_at for n in nodes if n.operation_at is not None}
+        return join([own, told_mark(told, ours, ages)], 2)
 
     # --- leaving ----------------------------------------------------------------------------------------------
 
@@ -154,8 +243,7 @@ class ActingApp(InOrder[int]):
             return
         self.show_acting()
         if not again:
-            waits = " once the node has done so by its own timer" if acting.own_path else ""
-            safe.notify(self, f"everything is put back first, then the console leaves{waits}", severity="warning")
+            safe.notify(self, acting.parting, severity="warning")
 
     def leave_without_screen(self, code: int) -> None:
         """The terminal is gone: go on without it. `run` waits until all was put back."""
@@ -187,8 +275,14 @@ def _screen_of(acting: UnderWay) -> OverScreen:
 
         return RunningScreen(acting)
     from haconsole.tui.drilling import Drilling
-    from haconsole.tui.screens.drill_live import DrillScreen
 
-    if not isinstance(acting, Drilling):
+    if isinstance(acting, Drilling):
+        from haconsole.tui.screens.drill_live import DrillScreen
+
+        return DrillScreen(acting)
+    from haconsole.tui.maintaining import Maintaining
+    from haconsole.tui.screens.maintenance_live import MaintenanceScreen
+
+    if not isinstance(acting, Maintaining):
         raise TypeError
-    return DrillScreen(acting)
+    return MaintenanceScreen(acting)

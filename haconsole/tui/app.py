@@ -12,7 +12,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.command import Provider
@@ -42,6 +42,9 @@ from haconsole.tui.view.keys import Hint
 from haconsole.tui.view.text import Kind, Row
 from haconsole.tui.view.times import Times
 from haconsole.tui.widgets.lines import LinePane
+
+if TYPE_CHECKING:  # loaded when it is first looked whether one is under way
+    from haconsole.tui.maintaining import Maintenance
 
 TICK_S = 0.2
 """How often the screen looks whether there is something new; a flood of news is drawn no more often."""
@@ -83,6 +86,7 @@ class ConsoleApp(ActingApp):
         run_sources: RunSources | None = None,
         operations: Mapping[str, Operations] | None = None,
         drills: Mapping[str, Drills] | None = None,
+        maintenance: Mapping[str, Maintenance] | None = None,
         lookers: Mapping[str, Looker] | None = None,
         read_only: bool = False,
         zone: tzinfo | None = None,
@@ -90,11 +94,15 @@ class ConsoleApp(ActingApp):
         theme: str | None = None,
         theme_folders: Sequence[Path] = (),
     ) -> None:
-        """operations, drills: of the clusters where actions are allowed, by name; none at all where `read_only`.
+        """operations, drills, maintenance: of the clusters where actions are allowed, by name; none at all where
+        `read_only`.
 
         lookers: of those where one may look closer, by name.
         """
-        super().__init__({} if read_only else operations or {}, clock, {} if read_only else drills)
+        none = read_only
+        super().__init__(
+            {} if none else operations or {}, clock, {} if none else drills, {} if none else maintenance
+        )  # fmt: skip
         self.fleet = Fleet(sources)
         self.zone = Times(zone)
         self._asking = asyncio.Lock()
@@ -252,6 +260,8 @@ class ConsoleApp(ActingApp):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing are not there: neither active nor in the help."""
+        if action in {"place", "back_to_clusters"} and isinstance(self.screen, ConsoleScreen) and self.screen.ASKS:
+            return False
         if action == "back_to_clusters":
             return len(self.fleet.names) > 1
         if action == "place":
@@ -283,7 +293,7 @@ class ConsoleApp(ActingApp):
 
         cluster = self.cluster
         if cluster is not None and self.operations(cluster) is not None:
-            self._close_pages()
+            self.close_pages()
             self.push_screen(ActionsScreen(cluster, node))
 
     # --- where one is ---------------------------------------------------------
@@ -317,11 +327,12 @@ class ConsoleApp(ActingApp):
         wanted = place(name)
         if cluster is None or not self.place_exists(wanted):
             return
-        self._close_pages()
+        self.close_pages()
         if not isinstance(self.screen, wanted.screen):
             self.switch_screen(wanted.make(cluster))
 
-    def _close_pages(self) -> None:
+    def close_pages(self) -> None:
+        """Back to the screen that stands under pages, help and what stands over it."""
         while isinstance(self.screen, PageScreen | HelpScreen | OverScreen):
             self.pop_screen()
 

@@ -37,6 +37,8 @@ class ConsoleCommands(Provider):
         elif console.cluster is not None and console.operations(console.cluster) is not None:
             for node in console.spec(console.cluster).nodes:
                 yield Command(f"Actions on {node.name}", "key a", partial(console.offer_actions, node.name))
+        if console.under_way is None and console.has_maintenance(console.cluster):
+            yield Command("Maintenance of all nodes, one after the other", "key M", console.action_maintenance)
         if len(console.fleet.names) > 1:
             yield Command("Clusters", "the list, worst first", console.action_back_to_clusters)
             for name in console.fleet.names:

@@ -1,6 +1,6 @@
 """Drills that this console carries out, one after the other, each only if the one before left the cluster healthy.
 
-Knows no screen and does no I/O. A drill is never cancelled: it is asked to stop, and is over when it was put back.
+Knows no screen and does no I/O.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.drill import DrillRecord
+from haconsole.tui.carrying import Carrying, cut_off, where_to_look
 from haconsole.tui.source import CannotError, Clock
 from haconsole.tui.under_way import Ended
 from haconsole.tui.view.drill_strip import Strip
@@ -136,34 +137,23 @@ class Item:
         return f"{self.run.drill.name} on {self.run.node}"
 
 
-class Drilling:
+class Drilling(Carrying):
     """Runs from `begin` until `over`. What is shown of it are its attributes."""
 
     def __init__(self, cluster: str, runs: Sequence[Run], clock: Clock) -> None:
         """runs: prepared, in their order, at least one."""
-        self.cluster = cluster
+        super().__init__(cluster, clock)
         self.items = [Item(run) for run in runs]
         self.at = 0
         """Which one runs."""
-        self.started = clock()
-        self.steps: list[Told] = []
-        """The ended ones of the drill that runs, in order."""
-        self.current: Told | None = None
-        self.deadline: float | None = None
-        """When the node puts back by itself, console clock; None: nothing is armed, or not known."""
         self.live: Live | None = None
         self.strip = Strip()
         self.trouble: str | None = None
         """Why `live` is old or missing."""
-        self.stopping = False
         self.asking = False
         """The guards of the next drill are being asked."""
-        self._healed = False
         self._finished = False
         self._looked = float("-inf")
-        self._clock = clock
-        self._task: asyncio.Task[None] | None = None
-        self._told_over: Callable[[], None] = lambda: None
 
     # --- as all screens see it ----------------------------------------------------------------------------
 
@@ -194,14 +184,6 @@ class Drilling:
         return f"drill {self.item.run.drill.name}"
 
     @property
-    def operation(self) -> str:
-        return self.plan.operation
-
-    @property
-    def own_path(self) -> bool:
-        return self.plan.action.own_path
-
-    @property
     def ended(self) -> Ended | None:
         """Of the whole row: the first drill that did not pass, else the last one. None: it runs."""
         if self.runs:
@@ -222,26 +204,15 @@ class Drilling:
         )  # fmt: skip
 
     @property
-    def holds(self) -> bool:
-        """It is being held now, and that may be ended."""
-        return self.runs and self.current is not None and self.current.step == "hold" and not self.stopping
-
-    def left_s(self, now: float) -> float | None:
-        """Until the node heals itself, by its own timer."""
-        return None if self.deadline is None else max(0.0, self.deadline - now)
+    def armed(self) -> bool:
+        """The node's timer can be moved: only while the drill is held."""
+        return self.holds
 
     # --- life ---------------------------------------------------------------------------------------------
 
     def begin(self, over: Callable[[], None]) -> None:
         """Start. `over` is called once, when all are over."""
-        self._told_over = over
-        self._task = asyncio.ensure_future(self._all())
-        self._task.add_done_callback(self._done)
-
-    async def over(self) -> None:
-        """Return when it has ended, however."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
+        self._start(self._all(), self._done, over)
 
     async def _all(self) -> None:
         why: str | None = None
@@ -257,8 +228,8 @@ class Drilling:
                 why = f"{item.title} did not leave all well"
 
     def _next(self, index: int) -> None:
-        self.at, self.steps, self.current, self.deadline = index, [], None, None
-        self.live, self.strip, self._healed = None, Strip(), False
+        self._anew()
+        self.at, self.live, self.strip = index, None, Strip()
         self._looked = float("-inf")
 
     async def _one(self, item: Item, *, again: bool) -> Outcome | None:
@@ -279,24 +250,12 @@ class Drilling:
         except CannotError as error:
             return Outcome(record=None, healthy=False, code=1, trouble=(f"nothing was touched: {error}",))
         except Exception as error:  # noqa: BLE001 - whatever it is, the operator must hear where things stand
-            told = f"this console failed ({error!r}): the node puts back by itself at its deadline"
-            where = f"on {item.run.node}: systemctl list-timers 'haconsole-revert-*'; ls /run/haconsole"
-            return Outcome(record=None, healthy=False, code=UNVERIFIED, trouble=(told, where))
+            told = (cut_off(error), where_to_look(item.run.node))
+            return Outcome(record=None, healthy=False, code=UNVERIFIED, trouble=told)
         finally:
             self.deadline, self.current = None, None
         self._take()
         return outcome
-
-    def _observe(self, told: Told) -> None:
-        if told.left_s is not None and not self._healed:
-            self.deadline = self._clock() + told.left_s
-        if told.ended is None:
-            self.current = told
-            return
-        self.current = None
-        self.steps.append(told)
-        if told.ok and told.step in {"put-back", "disarm"}:
-            self._healed, self.deadline = True, None
 
     def look(self, picture: ClusterPicture) -> None:
         """Take what was measured, not too often; the drill has eyes of its own."""
@@ -320,8 +279,7 @@ class Drilling:
         self._finished, self.current, self.deadline = True, None, None
         error = None if task.cancelled() else task.exception()
         if (error is not None or task.cancelled()) and self.item.outcome is None:
-            told = f"this console failed ({error!r}): the node puts back by itself at its deadline"
-            self.item.outcome = Outcome(record=None, healthy=False, code=UNVERIFIED, trouble=(told,))
+            self.item.outcome = Outcome(record=None, healthy=False, code=UNVERIFIED, trouble=(cut_off(error),))
         self._told_over()
 
     # --- what the operator may ask for --------------------------------------------------------------------

@@ -11,13 +11,16 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from haconsole.tui import hangup
 from haconsole.tui.app import ConsoleApp
 from haconsole.tui.drilling import Drills
 from haconsole.tui.looking import Looker
 from haconsole.tui.source import Clock, ClusterSource, Operations, RunSources
+
+if TYPE_CHECKING:
+    from haconsole.tui.maintaining import Maintenance
 
 GRACE_S: Final = 0.3
 """What cancelled monitors get to say goodbye; a node that hangs gets no more."""
@@ -31,6 +34,7 @@ def run_console(
     run_sources: RunSources | None = None,
     operations: Mapping[str, Operations] | None = None,
     drills: Mapping[str, Drills] | None = None,
+    maintenance: Mapping[str, Maintenance] | None = None,
     lookers: Mapping[str, Looker] | None = None,
     read_only: bool = False,
     zone: tzinfo | None = None,
@@ -57,6 +61,7 @@ def run_console(
         run_sources=None if run_sources is None else _outliving(run_sources),
         operations=operations,
         drills=drills,
+        maintenance=maintenance,
         lookers=lookers,
         read_only=read_only,
         zone=zone,

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.hearing import Hearing
@@ -15,6 +15,7 @@ from haconsole.model.spec import ClusterSpec
 if TYPE_CHECKING:  # what a console that only looks does not load
     from haconsole.operations.actions import Kind
     from haconsole.operations.plan import Plan
+    from haconsole.operations.take_over import Taking, Way
     from haconsole.runtime.executor import Report, Told
 
 Clock = Callable[[], float]
@@ -77,6 +78,22 @@ class Prepared(Protocol):
     def plan(self) -> Plan: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftWish:
+    """What is wanted of the operation that a node tells of, and that another console began."""
+
+    way: Way
+    node: str
+
+
+@runtime_checkable
+class LeftPrepared(Prepared, Protocol):
+    """All that is known of it; `runtime.take_over.Found` is one."""
+
+    @property
+    def taking(self) -> Taking: ...
+
+
 class Handle(Protocol):
     """An action that is being carried out; `runtime.executor.Executor` is one."""
 
@@ -100,6 +117,12 @@ class Operations(Protocol):
 
     def refused(self, prepared: Prepared) -> None:
         """A guard said no before the question: it is written down."""
+
+    async def prepare_left(self, wish: LeftWish) -> LeftPrepared:
+        """Ask every node what it tells of an operation of another console; touches nothing. Raises: CannotError."""
+
+    def by_name(self, prepared: LeftPrepared) -> LeftPrepared:
+        """The same, when the operation was named whose console may live."""
 
     async def carry_out(
         self, prepared: Prepared, observe: Callable[[Told], None], started: Callable[[Handle], None]

@@ -1,4 +1,5 @@
-"""What the console carries out: an action (`acting.Acting`) or drills (`drilling.Drilling`), as all screens see it."""
+"""What the console carries out: an action (`acting.Acting`), drills (`drilling.Drilling`) or maintenance
+(`maintaining.Maintaining`), as all screens see it."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ class UnderWay(Protocol):
 
     cluster: str
     stopping: bool
-    """It was asked to put back."""
+    """It was asked to stop."""
 
     @property
     def runs(self) -> bool: ...
@@ -52,6 +53,10 @@ class UnderWay(Protocol):
     @property
     def own_path(self) -> bool:
         """It cuts the console's own way: putting back must wait for the node."""
+
+    @property
+    def parting(self) -> str:
+        """What is said when the console is to leave meanwhile."""
 
     def left_s(self, now: float) -> float | None:
         """Until the node heals itself."""

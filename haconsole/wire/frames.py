@@ -116,10 +116,6 @@ def _ipv4(frame: bytes, link: Link) -> Packet | None:
     total, protocol = int.from_bytes(packet[2:4], "big"), packet[9]
     if protocol not in {PROTOCOL, _AH}:
         return None
-    if packet[0] >> 4 != 4 or header < 20 or total < header or len(packet) < header:
-        raise WireError("an IPv4 header that contradicts itself")
-    if int.from_bytes(packet[6:8], "big") & 0x3FFF:
-        raise WireError("a fragment: adverts are never fragmented")
     envelope = Envelope(
         source=IPv4Address(packet[12:16]),
         destination=IPv4Address(packet[16:20]),
@@ -128,6 +124,10 @@ def _ipv4(frame: bytes, link: Link) -> Packet | None:
         vlan=link.vlan,
         authentication_header=protocol == _AH,
     )
+    if packet[0] >> 4 != 4 or header < 20 or total < header or len(packet) < header:
+        raise WireError("an IPv4 header that contradicts itself", envelope=envelope)
+    if int.from_bytes(packet[6:8], "big") & 0x3FFF:
+        raise WireError("a fragment: adverts are never fragmented", problem="fragment", envelope=envelope)
     return _protocol_112(packet[header:total], protocol, envelope, missing=max(0, total - len(packet)))
 
 
@@ -161,7 +161,7 @@ def _ipv6(frame: bytes, link: Link) -> Packet | None:
 def _protocol_112(payload: bytes, protocol: int, envelope: Envelope, *, missing: int) -> Packet | None:
     if protocol == _AH:  # RFC 4302 2: length in 32-bit words, less two
         if len(payload) < 12:
-            raise WireError("cut short in the authentication header")
+            raise WireError("cut short in the authentication header", problem="length", envelope=envelope)
         if payload[0] != PROTOCOL:
             return None
         payload = payload[(payload[1] + 2) * 4 :]

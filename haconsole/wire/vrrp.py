@@ -32,15 +32,20 @@ def parse(payload: bytes, envelope: Envelope, *, missing: int = 0) -> Advert | C
         OpenBSD ip_carp.h (36 octets, auth length 7, where v2 with 7 addresses has 44).
     """
     if len(payload) < _HEADER.size:
-        raise WireError(f"a VRRP header has {_HEADER.size} octets, here are {len(payload)}")
+        raise WireError(
+            f"a VRRP header has {_HEADER.size} octets, here are {len(payload)}",
+            problem="cut-short" if missing else "length",
+            envelope=envelope,
+        )
     first, vrid, priority, count, interval, _ = _HEADER.unpack_from(payload)
     version, kind = first >> 4, first & 0x0F
     if version == 2 and count == _CARP_AUTH_WORDS and len(payload) + missing == _CARP_LENGTH:
         return Carp(envelope=envelope, vhid=vrid, advskew=priority, advbase_s=payload[5])
     if version not in {2, 3} or kind != 1:
-        raise WireError(f"not a VRRP advertisement: version {version}, type {kind}")
+        problem = "type" if version in {2, 3} else "version"
+        raise WireError(f"not a VRRP advertisement: version {version}, type {kind}", problem=problem, envelope=envelope)
     if version == 2 and envelope.source.version == 6:
-        raise WireError("VRRP version 2 has no IPv6 form")
+        raise WireError("VRRP version 2 has no IPv6 form", problem="version", envelope=envelope)
     size = 4 if envelope.source.version == 4 else 16
     end = _HEADER.size + count * size
     length = end + (_AUTH if version == 2 else 0)
@@ -87,7 +92,7 @@ def _judge(
     if not count:
         problems.append("count")
     if envelope.hop_limit != 255 and envelope.destination.is_multicast:
-        problems.append("ttl")  # RFC 9568 7.1; keepalived checks it for multicast only (TRIAGE R15)
+        problems.append("ttl")  # RFC 9568 7.1; keepalived checks it for multicast only (docs/keepalived-versions.md)
     if verdict is Checksum.BAD:
         problems.append("checksum")
 

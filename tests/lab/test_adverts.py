@@ -22,6 +22,7 @@ import pytest
 from haconsole.cluster.segment import Kind, Tracker
 from haconsole.wire import frames, pcap
 from tests.lab.harness import ARTICLE, Lab, Node, faults, keepalived_conf, until
+from tests.support.readers import by_haconsole, by_scapy, by_tshark
 from tests.unit.runtime.wires import advert_frame
 
 ONE, TWO = "proxy-serv01", "proxy-serv02"
@@ -57,6 +58,10 @@ class Adverts:
             tracker.feed(record.at, packet)
             last = record.at
         return tracker, last
+
+    @property
+    def out(self) -> Path:
+        return self._out
 
     def raw(self) -> bytes:
         return self._out.read_bytes()
@@ -174,6 +179,25 @@ def test_a_pcap_goes_live_through_a_pipe(healthy_lab: Lab, tmp_path: Path) -> No
     with healthy_lab.operator_popen(["sh", "-c", line], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         out, _ = process.communicate(timeout=PATIENCE_S)
     assert out.count(b"VRRP") >= 2
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_scapy_and_tshark_say_the_same_of_every_packet_of_the_lab(healthy_lab: Lab, tmp_path: Path) -> None:
+    """Version 2, version 3 over IPv6, a priority 0 and a take-over, as both nodes heard them."""
+    with faults.ipv6_vip(healthy_lab), adverts(healthy_lab, tmp_path, "-o", "pcap") as found:
+
+        def seen() -> set[tuple[int, int]]:
+            return {(a.vrid, a.priority) for a in by_haconsole(found.out)}
+
+        found.until(lambda: {1, 2, 6} == {vrid for vrid, _ in seen()}, "every virtual router")
+        with faults.unit_stopped(healthy_lab.nodes[ONE], "keepalived"):
+            found.until(lambda: {(1, 0), (1, 100)} <= seen(), "the old master's end and the new master")
+        found.process.send_signal(signal.SIGINT)
+        assert found.ended() == 0
+        told = by_haconsole(found.out)
+        assert told == by_scapy(found.out)
+        assert told == by_tshark(found.out)
+    assert {(a.version, a.checksum_ok) for a in told} == {(2, True), (3, True)} and len(told) > 10
 
 
 def test_ctrl_c_ends_it_with_the_counts_and_nothing_is_left(healthy_lab: Lab, tmp_path: Path) -> None:

@@ -61,6 +61,12 @@ def test_a_pair_with_a_password_is_rendered_tested_and_bundled_without_it(health
         differs = haconsole(lab, config, "keepalived-config", "diff")
         assert differs.returncode == 1 and PASSWORD not in differs.stdout
         assert "-    priority 255" in differs.stdout and "auth_pass (secret)" in differs.stdout
+        both = f"password of proxy_ip1 on {' and '.join(lab.nodes)}"
+        assert f"{both}: the same\n" in differs.stdout
+        two = lab.nodes["proxy-serv02"]
+        with faults.file_replaced(two, KEEPALIVED_CONF, two.read(KEEPALIVED_CONF).replace(PASSWORD, "0ther-pw", 1)):
+            differs = haconsole(lab, config, "keepalived-config", "diff")
+            assert f"{both}: NOT the same\n" in differs.stdout and "0ther-pw" not in differs.stdout + differs.stderr
 
         made = haconsole(lab, config, "bundle", "-o", str(tmp_path / "case.tar.gz"), "--for", "3s")
         assert made.returncode == 0, made.stderr

@@ -33,13 +33,14 @@ def test_status_and_console_tell_the_truth(mixed: Lab, tmp_path: Path) -> None:
     assert versions[ONE][1].startswith("4.")
     assert versions[TWO][0] == "2.3.3"
     assert versions[TWO][1].startswith("6.")
+    assert "keepalived-versions-differ" in {f["id"] for f in status.cluster["findings"]}
     for name, states in ((ONE, ["MASTER", "BACKUP"]), (TWO, ["BACKUP", "MASTER"])):
         node = status.node(name)
         told = [status.instance(name, i) for i in ("proxy_ip1", "proxy_ip2")]
         assert [i["state"] for i in told] == states
         assert {i["state_source"] for i in told} == {"dump"}
         assert [i["effective_priority"] for i in told] == [i["priority"] for i in told]
-        # keepalived 2.1.5 drops what a 255 instance tracks (KEEPALIVED 1.3): its dump says so.
+        # keepalived 2.1.5 drops what a 255 instance tracks (docs/keepalived-versions.md): its dump says so.
         watching = [i for i in told if not (name == ONE and i["priority"] == 255)]
         assert all(i["tracked_scripts"][0]["ok"] for i in watching)
         assert [i["tracked_scripts"] for i in told if i not in watching] == ([[]] if name == ONE else [])

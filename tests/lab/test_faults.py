@@ -18,6 +18,7 @@ import pytest
 
 from haconsole.model.findings import Finding
 from tests.lab.fault_list import ALL, Fault
+from tests.lab.fault_list_more import MORE
 from tests.lab.fault_making import VIP1, VIP2
 from tests.lab.harness import ORIGIN_URL, Lab
 from tests.lab.telling import Console, console
@@ -40,7 +41,7 @@ def quiet_lab(lab: Lab) -> Lab:
 
 
 def parameters() -> Iterator[object]:
-    for fault in ALL:
+    for fault in (*ALL, *MORE):
         yield pytest.param(fault, id=fault.name.replace(" ", "-"), marks=[pytest.mark.soak] if fault.soak else [])
 
 

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from haconsole.cluster.forecast import Forecast, forecast
+from haconsole.cluster.forecast import forecast
 from haconsole.cluster.forecast_changes import Change, Thing, without
-from haconsole.cluster.forecast_instance import squid_ends
+from haconsole.cluster.forecast_tracked import squid_ends
+from haconsole.cluster.forecast_values import Forecast
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.config.load import load
 from haconsole.io.clock import SystemClock

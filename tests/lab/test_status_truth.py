@@ -146,7 +146,7 @@ def test_both_masters(healthy_lab: Lab, status: Status) -> None:
         assert status.state(ONE) == status.state(TWO) == "MASTER"
         assert "vip-held-by-several" in status.ids()
     # Healed: one holder each. Whether clients get there at once depends on their ARP entries, which a
-    # split that heals in silence leaves wrong (TRIAGE R49): the verdict may rightly stay critical for a while.
+    # split that heals in silence leaves wrong: the verdict may rightly stay critical for a while.
     status.until(lambda d: holders(d) == {VIP1: [ONE], VIP2: [TWO]} and "vip-held-by-several" not in status.ids())
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("in_operator_namespace")
 ONE, TWO = "proxy-serv01", "proxy-serv02"
 VIP, OTHER = "192.168.2.101", "192.168.2.102"
 AGREE_S = 0.060
-"""What the issue asks for: three cadences."""
+"""Three cadences of 20 ms."""
 CLOCK = SystemClock()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from ipaddress import ip_address
 
 from hypothesis import given, settings
@@ -35,8 +36,9 @@ def test_any_rules(nft: list[str], iptables: list[str]) -> None:
         found.append(parse_nft("\n".join(nft)))
     with contextlib.suppress(ParseError):
         found.append(parse_iptables("\n".join(iptables), 4))
-    told = passage(found, ADVERT)
-    assert told.by == clean(told.by)
+    for advert in (ADVERT, replace(ADVERT, outgoing=True)):
+        told = passage(found, advert)
+        assert told.by == clean(told.by)
     for firewall in found:
         assert all(r.text == clean(r.text) for c in firewall.chains for r in c.rules)
 

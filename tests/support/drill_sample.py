@@ -31,6 +31,7 @@ START = 1_795_867_760.0
 ONE, TWO = "proxy-serv01", "proxy-serv02"
 A, B = "192.168.2.101", "192.168.2.102"
 HOSTILE = "(proxy_ip1) <script>alert(1)</script> | [x](http://evil.example/) `id` ![i](http://evil.example/i.png)"
+LOCK = "\n".join(f"{n}$ sudo -n -- /bin/sh -c '{'h=/run/haconsole; ' * 40}'  # operation.lock" for n in (ONE, TWO))
 GUARDS = (
     GuardSaid(id="peer-healthy", ok=True, text="proxy-serv02 can take 192.168.2.101", evidence="BACKUP, squid check ok, eth1 up, dump 3 s old"),
     GuardSaid(id="vips-settled", ok=True, text="each VIP is on exactly one node", evidence="kernel of both nodes, 2 s old"),
@@ -42,6 +43,18 @@ GUARDS = (
 def _clock(at: float) -> str:
     seconds, ms = divmod(int(at * 1000 + 0.01) + 3_600_000, 1000)
     return f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}"
+
+
+def _shown(node: str, held: tuple[str, ...], *, up: bool) -> tuple[str, ...]:
+    """`ip a show` as a record has it. up: eth1."""
+    last = 1 if node == ONE else 2
+    return (
+        "2: eth0: <UP,LOWER_UP> state UP",
+        f"    inet 192.168.2.25{last}/24 scope global eth0",
+        *(f"    inet {v}/24 scope global eth0:{1 if v == A else 2}" for v in held),
+        "3: eth1: <UP,LOWER_UP> state UP" if up else "3: eth1: <> state DOWN",
+        f"    inet 203.0.113.1{last}/24 scope global eth1",
+    )
 
 
 def _probe(vip: str, until: float, gaps: list[tuple[float, float]], every: float) -> list[Request]:
@@ -96,11 +109,8 @@ def passed(start: float = START, outage: float = 0.628, number: int = 1) -> Dril
     ]  # fmt: skip
 
     def evidence(node: str, held: tuple[str, ...], during: tuple[str, ...]) -> NodeEvidence:
-        own = f"eth0 {'192.168.2.251' if node == ONE else '192.168.2.252'}/24"
-        public = f"eth1 203.0.113.{11 if node == ONE else 12}/24"
         log = tuple(f"{_clock(t)} {text}" for t, _, n, s, text in says if n == node and s is Source.KEEPALIVED)
-        before = tuple(sorted((own, public, *(f"eth0 {v}/24" for v in held))))
-        meanwhile = tuple(sorted((own, public, *(f"eth0 {v}/24" for v in during))))
+        before, meanwhile = _shown(node, held, up=True), _shown(node, during, up=node != ONE)
         return NodeEvidence(addresses_before=before, addresses_during=meanwhile, addresses_after=before, keepalived_log=log)  # fmt: skip
 
     shift = start - START
@@ -122,6 +132,7 @@ def passed(start: float = START, outage: float = 0.628, number: int = 1) -> Dril
         measured=Measured(
             takeover_s={A: took - injected, B: None}, outage_s={A: outage, B: 0.0},
             failback_outage_s={A: 0.042, B: 0.0}, requests=5208, failed=31, probe_interval_ms=20.1,
+            takeover_error_s={A: 0.0084, B: None},
         ),
         hypothesis=Hypothesis(
             before=(
@@ -142,12 +153,12 @@ def passed(start: float = START, outage: float = 0.628, number: int = 1) -> Dril
         ),
         steps=(
             DrillStep(name="guards", started=START, ended=START + 1.2, ok=True, text="14 of 14 passed"),
-            DrillStep(name="lock", started=START + 1.2, ended=START + 1.6, ok=True, text="both nodes", command="haconsole-lock take 20261128-1209"),
-            DrillStep(name="arm", started=START + 4.0, ended=START + 4.7, ok=True, text="the node puts it back by itself after 120 s", command="systemd-run --on-active=120 --unit=haconsole-revert-a ip link set dev eth1 up"),
-            DrillStep(name="change", started=START + 12.4, ended=START + 12.9, ok=True, text="eth1 is down", command="ip link set dev eth1 down"),
+            DrillStep(name="lock", started=START + 1.2, ended=START + 1.6, ok=True, text="both nodes", command=LOCK),
+            DrillStep(name="arm", started=START + 4.0, ended=START + 4.7, ok=True, text="the node puts it back by itself after 120 s", command="proxy-serv01$ sudo -n -- systemd-run --on-active=120 --unit=haconsole-revert-a  # operation.arm-link"),
+            DrillStep(name="change", started=START + 12.4, ended=START + 12.9, ok=True, text="eth1 is down", command="proxy-serv01$ sudo -n -- ip link set dev eth1 down  # change.link-down"),
             DrillStep(name="takeover", started=START + 12.9, ended=took, ok=True, text="192.168.2.101 is on proxy-serv02"),
             DrillStep(name="hold", started=took, ended=START + 36.0, ok=True, text="20 s"),
-            DrillStep(name="put-back", started=START + 36.0, ended=put_back + 0.1, ok=True, text="eth1 is up", command="ip link set dev eth1 up"),
+            DrillStep(name="put-back", started=START + 36.0, ended=put_back + 0.1, ok=True, text="eth1 is up", command="proxy-serv01$ sudo -n -- systemctl start haconsole-revert-a.service  # operation.revert-now-a"),
             DrillStep(name="failback", started=put_back + 0.1, ended=START + 38.0, ok=True, text="192.168.2.101 is on proxy-serv01"),
             DrillStep(name="disarm", started=START + 50.0, ended=START + 50.6, ok=True, text="the timer did not run"),
             DrillStep(name="unlock", started=START + 51.0, ended=START + 51.4, ok=True, text="both nodes"),
@@ -240,7 +251,7 @@ def resumed() -> DrillRecord:
         guards=GUARDS[:1], predicted=Predicted(takeover_s={A: Range(low=2.6, high=3.7)}, outage_s={A: Range(low=2.6, high=3.8)}),
         steps=(
             DrillStep(name="lock", started=START + 1, ended=START + 1.4, ok=True, text="both nodes"),
-            DrillStep(name="change", started=START + 5, ended=None, ok=None, text="not known: the console died", command="ip link set dev eth0 down"),
+            DrillStep(name="change", started=START + 5, ended=None, ok=None, text="not known: the console died", command="proxy-serv01$ ip link set dev eth0 down  # change.link-down"),
         ),
         nodes={ONE: NodeEvidence(), TWO: NodeEvidence()}, resumed=True,
     )  # fmt: skip

@@ -10,22 +10,40 @@ import re
 import sys
 from pathlib import Path
 
+import click
+
+from haconsole.cli import console
 from haconsole.cli.demo import embedded
+from haconsole.cli.main import cli
+from haconsole.model.spec import ClusterSpec
 from haconsole.runtime.assemble import production
-from haconsole.runtime.monitor import Monitor, run_all
+from haconsole.runtime.monitor import Monitor, listen_where_open, run_all
 from haconsole.tui.app import ConsoleApp
 from tests.support.wait import until
 
 
-async def draw(clusters: tuple[object, ...], size: tuple[int, int]) -> str:
-    """Run the console until everything has been read; returns what it shows, as an SVG."""
+async def draw(ctx: click.Context, clusters: tuple[ClusterSpec, ...], size: tuple[int, int]) -> str:
+    """Run the console, with all that `haconsole` gives it, until everything has been read; returns what it shows, as
+    an SVG.
+    """
     parts = production()
-    monitors = [Monitor(c, parts.connector, parts.probe, parts.clock) for c in clusters]  # type: ignore[arg-type]
+    monitors = [Monitor(c, parts.connector, parts.probe, parts.clock) for c in clusters]
+    operates = console._operates(monitors, parts)
+
+    async def run_sources() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(listen_where_open(monitors, lambda: app.cluster))
+            tasks.create_task(run_all(monitors, parts.connector))
+
     app = ConsoleApp(
         monitors,
         clock=parts.clock.now,
         operator="anna@bastion",
-        run_sources=lambda: run_all(monitors, parts.connector),
+        run_sources=run_sources,
+        operations=console._operations(operates, parts),
+        drills=console._drills(ctx, monitors, operates, parts),
+        maintenance=console._maintenance(ctx, monitors, operates, parts),
+        lookers=console.Closers(clusters, parts),
     )
     async with app.run_test(size=size) as pilot:
         started = parts.clock.now()
@@ -38,8 +56,8 @@ def main() -> None:
     """Scenario and file from the command line."""
     scenario, target = sys.argv[1], Path(sys.argv[2])
     size = (int(sys.argv[3]), int(sys.argv[4])) if len(sys.argv) > 4 else (120, 38)
-    with embedded(scenario, 1.0) as clusters:
-        picture = asyncio.run(draw(clusters, size))
+    with embedded(scenario, 1.0) as clusters, click.Context(cli, obj={"clusters": clusters}) as ctx:
+        picture = asyncio.run(draw(ctx, clusters, size))
     # Textual names fonts of a web server; a picture in a repository must not fetch anything.
     target.write_text(re.sub(r'url\("https?://[^"]*"\)', 'url("")', picture), "utf-8")
 

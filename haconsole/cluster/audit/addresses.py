@@ -1,4 +1,4 @@
-"""VIPs: nobody's real address, in one virtual router only. Pure. (Article, rules 2 and 3; TRIAGE R11, R60.)"""
+"""VIPs: nobody's real address, in one virtual router only. Pure. (Article, rules 2 and 3.)"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Does a node's firewall let the other nodes' adverts in (article, rule 5; TRIAGE R03). Pure.
+"""Does a node's firewall let the other nodes' adverts in, and its own out (article, rule 5). Pure.
 
-Every chain that incoming packets pass is gone through as the kernel does. A rule of which it cannot be told whether
+Every chain that the packet passes is gone through as the kernel does. A rule of which it cannot be told whether
 it fits splits the way; where both ways end alike that is the answer, else it is not known.
 """
 
@@ -19,15 +19,23 @@ MAX_STEPS: Final = 20_000
 MAX_FORKS: Final = 200
 """Rules of which it cannot be told whether they fit."""
 _VRRP: Final = "vrrp"
+_HOOKS: Final = {False: frozenset({"prerouting", "input"}), True: frozenset({"output", "postrouting"})}
+"""What packets pass on their way in, and (True) out."""
+OWN_TABLES: Final = frozenset({"ip keepalived", "ip6 keepalived"})
+"""keepalived's own, of `vrrp_strict`, `no_accept` and virtual MACs: about what clients send to VIPs, never about
+its adverts."""
+_OWN_SET: Final = "--match-set keepalived"
+"""The same where keepalived makes its rules with iptables and ipset (`vrrp_ipsets`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advert:
-    """One packet as it comes in."""
+    """One packet as it comes in, or (`outgoing`) as it goes out."""
 
     source: IpAddress
     destination: IpAddress
     interface: str
+    outgoing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +51,9 @@ def passage(firewalls: Sequence[Firewall], advert: Advert) -> Passage:
     unknown: Passage | None = None
     for firewall in firewalls:
         for chain in firewall.chains:
-            if chain.hook is None or chain.version not in {None, advert.source.version}:
+            if chain.hook not in _HOOKS[advert.outgoing] or chain.version not in {None, advert.source.version}:
+                continue
+            if chain.table in OWN_TABLES:
                 continue
             found = _Walk(firewall, chain, advert).run()
             if found.accepted is False:
@@ -114,12 +124,15 @@ class _Walk:
 
 def fit(rule: FirewallRule, advert: Advert) -> bool | None:
     """Does the rule fit the packet; None: cannot be told. An advert is a new connection, or an established one."""
+    if rule.verdict == "drop" and _OWN_SET in rule.text:
+        return False
     asked = [
         rule.version in {None, advert.source.version},
         rule.protocols is None or _VRRP in rule.protocols,
         _within(rule.sources, advert.source),
         _within(rule.destinations, advert.destination),
-        _interface(rule.interfaces, advert.interface),
+        _interface(rule.interfaces, None if advert.outgoing else advert.interface),
+        _interface(rule.outgoing, advert.interface if advert.outgoing else None),
         _state(rule.states, advert),
     ]
     if False in asked:
@@ -136,10 +149,11 @@ def _within(networks: tuple[str, ...] | None, address: IpAddress) -> bool | None
         return None
 
 
-def _interface(names: frozenset[str] | None, name: str) -> bool:
-    if names is None or name in names:
+def _interface(names: frozenset[str] | None, name: str | None) -> bool:
+    """name None: the packet has none in that direction."""
+    if names is None or name in names or names & {"+", "*"}:
         return True
-    return any(n[-1:] in {"+", "*"} and name.startswith(n[:-1]) for n in names)
+    return name is not None and any(n[-1:] in {"+", "*"} and name.startswith(n[:-1]) for n in names)
 
 
 def _state(states: frozenset[str] | None, advert: Advert) -> bool | None:

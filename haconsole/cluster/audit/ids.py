@@ -70,7 +70,7 @@ IDS: Final[Mapping[str, str]] = {
     "preferred-against-priority": "The configured preferred node has not the highest priority.",
     "changed-since-start": "A file is newer than the running keepalived.",
     "squid-needs-notify": "squid is bound to VIPs and is not told when one comes.",
-    "firewall-blocks-vrrp": "The node's firewall does not let VRRP in.",
+    "firewall-blocks-vrrp": "The node's firewall does not let VRRP in, or out.",
     "dns-differs": "The DNS name does not resolve to exactly the VIPs.",
     "dns-ttl-long": "The DNS name's TTL is long.",
     "not-checked": "Something could not be checked on a node.",

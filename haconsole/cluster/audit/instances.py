@@ -1,6 +1,6 @@
 """Each `vrrp_instance` by itself: what it must have, and values that keepalived does not take. Pure.
 
-Facts: KEEPALIVED 3.2 (what each mistake leads to), keepalived.conf(5), TRIAGE R31, R32, R51.
+What each mistake leads to: docs/keepalived-versions.md, docs/check.md; keepalived.conf(5).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from haconsole.model.keepalived_conf import Place, Statement
 from haconsole.parse.keepalived_words import integer, interface_address
 
 MAX_LABEL = 15
-"""IFNAMSIZ - 1: longer labels the kernel refuses (KEEPALIVED 3.2)."""
+"""IFNAMSIZ - 1: longer labels the kernel refuses (docs/keepalived-versions.md)."""
 _STATES = frozenset({"MASTER", "BACKUP"})
 
 
@@ -199,7 +199,7 @@ def _address(inst: Inst, entry: Statement) -> Iterator[AuditFinding]:
 
 
 def preemption(inst: Inst) -> Iterator[AuditFinding]:
-    """`nopreempt` needs `state BACKUP` (TRIAGE R32); it also keeps a lowered priority from moving the VIP (R31)."""
+    """`nopreempt` needs `state BACKUP`; it also keeps a lowered priority from moving the VIP (R31)."""
     if inst.conf.preempt is not False:
         return
     if inst.conf.state == "MASTER":
@@ -211,7 +211,7 @@ def preemption(inst: Inst) -> Iterator[AuditFinding]:
 
 
 def acceptance(inst: Inst) -> Iterator[AuditFinding]:
-    """keepalived's own firewall rules drop what is sent to the VIP (TRIAGE R51)."""
+    """keepalived's own firewall rules drop what is sent to the VIP."""
     if inst.conf.priority == 255:
         return
     accepts = [s for s in inst.block.block or () if s.keyword in {"accept", "no_accept"} and s.condition is None]

@@ -262,7 +262,7 @@ def preferred(picture: ClusterPicture, views: Sequence[View]) -> Iterator[AuditF
 
 
 def changed_since_start(known: Known, node: NodePicture, view: View, asked: NodeAsked) -> Iterator[AuditFinding]:
-    """A file is newer than the start of keepalived, and no reload was logged since (TRIAGE R77).
+    """A file is newer than the start of keepalived, and no reload was logged since.
 
     Means: what runs is not what stands there; the next reload or restart brings something that nobody watches.
     Can be wrong: the file may have been touched without a change.

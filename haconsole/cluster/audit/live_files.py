@@ -1,6 +1,6 @@
 """Check scripts on a node: are they there, and may keepalived run them. Pure.
 
-Facts: keepalived's notify.c (`check_script_secure`), KEEPALIVED 3.2: a script that is missing or not executable is
+From keepalived's notify.c (`check_script_secure`), and run: a script that is missing or not executable is
 dropped, and 2.x says nothing of it; with enable_script_security so is one that somebody besides root may write.
 """
 

@@ -1,8 +1,8 @@
-"""Firewalls, and the DNS name against the VIPs. Pure. (Article, rules 4 and 5; TRIAGE R03, R70, R71.)"""
+"""Firewalls, and the DNS name against the VIPs. Pure. (Article, rules 4 and 5.)"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from haconsole.cluster.audit.firewall import Advert, Passage, passage
@@ -31,59 +31,82 @@ def rules(known: Known, views: Sequence[View]) -> Iterator[AuditFinding]:
 
 
 def firewall(known: Known, node: NodePicture, view: View) -> Iterator[AuditFinding]:
-    """Adverts of the other nodes that would be dropped on their way in.
+    """Adverts of the other nodes that would be dropped on their way in, and the node's own on their way out.
 
-    Proof: every chain that incoming packets pass, read just now. One finding for all instances.
+    Proof: every chain that such packets pass, read just now. One finding a direction for all instances.
     """
     asked = known.asked.get(node.name)
     if asked is None or asked.firewalls is None:
         return
-    dropped: dict[str, list[str]] = {}
-    unsure: dict[str, list[str]] = {}
-    for inst in view.instances:
-        for advert in _adverts(known, node, inst):
-            found: Passage = passage(asked.firewalls, advert)
-            if found.accepted is not True:
-                where = dropped if found.accepted is False else unsure
-                where.setdefault(found.by, []).append(f"{inst.name} from {advert.source}")
-    if dropped:
-        evidence = tuple(told(node, "firewall", f"{by} (for {listed(dict.fromkeys(w))})", asked.at)
-                         for by, w in dropped.items())  # fmt: skip
-        yield AuditFinding(
-            id="firewall-blocks-vrrp",
-            severity=Severity.CRITICAL,
-            summary=f"the firewall of {node.name} does not let VRRP in: {next(iter(dropped))}: the node does not "
-            "hear the master and becomes one itself",
-            evidence=evidence,
-            remedy=f"on {node.name}, before that rule: iptables -I INPUT -i "
-            f"{view.instances[0].conf.interface or 'eth0'} "
-            "-p vrrp -j ACCEPT (nft: ip protocol vrrp accept; firewalld: firewall-cmd --permanent "
-            "--add-rich-rule='rule protocol value=\"vrrp\" accept')",
-            node=node.name,
-        )
-    elif unsure:
-        yield AuditFinding(
-            id="not-checked",
-            severity=Severity.WARNING,
-            summary=f"{node.name}: whether the firewall lets VRRP in depends on a rule that haconsole cannot judge",
-            evidence=tuple(told(node, "firewall", by, asked.at) for by in unsure),
-            remedy=f"on {node.name}: iptables-save; nft list ruleset: is protocol vrrp (112) accepted before it?",
-            node=node.name,
-            unknown=True,
-        )
+    for outgoing in (False, True):
+        dropped: dict[str, list[str]] = {}
+        unsure: dict[str, list[str]] = {}
+        for inst in view.instances:
+            for advert in _adverts(known, node, inst, outgoing=outgoing):
+                found: Passage = passage(asked.firewalls, advert)
+                if found.accepted is not True:
+                    where = dropped if found.accepted is False else unsure
+                    way = f"to {advert.destination}" if outgoing else f"from {advert.source}"
+                    where.setdefault(found.by, []).append(f"{inst.name} {way}")
+        if dropped:
+            yield _dropped(node, view, dropped, asked.at, outgoing=outgoing)
+        elif unsure:
+            yield AuditFinding(
+                id="not-checked",
+                severity=Severity.WARNING,
+                summary=f"{node.name}: whether the firewall lets VRRP {'out' if outgoing else 'in'} depends on a rule "
+                "that haconsole cannot judge",
+                evidence=tuple(told(node, "firewall", by, asked.at) for by in unsure),
+                remedy=f"on {node.name}: iptables-save; nft list ruleset: is protocol vrrp (112) accepted before it?",
+                node=node.name,
+                unknown=True,
+            )
 
 
-def _adverts(known: Known, node: NodePicture, inst: Inst) -> Iterator[Advert]:
-    """From every other node, as far as its address is known."""
+def _dropped(
+    node: NodePicture, view: View, by: Mapping[str, Sequence[str]], at: float | None, *, outgoing: bool
+) -> AuditFinding:
+    """by: rule or policy -> the instances' adverts that it drops."""
+    interface = view.instances[0].conf.interface or "eth0"
+    if outgoing:
+        what = "does not let its adverts out"
+        then = "the others do not hear it as the master and become one themselves"
+        line = (
+            f"iptables -I OUTPUT -o {interface} -p vrrp -j ACCEPT (nft, in the output chain: ip protocol vrrp accept)"
+        )
+    else:
+        what, then = "does not let VRRP in", "the node does not hear the master and becomes one itself"
+        line = (
+            f"iptables -I INPUT -i {interface} -p vrrp -j ACCEPT (nft: ip protocol vrrp accept; firewalld: "
+            "firewall-cmd --permanent --add-rich-rule='rule protocol value=\"vrrp\" accept')"
+        )
+    return AuditFinding(
+        id="firewall-blocks-vrrp",
+        severity=Severity.CRITICAL,
+        summary=f"the firewall of {node.name} {what}: {next(iter(by))}: {then}",
+        evidence=tuple(
+            told(node, "firewall", f"{rule} (for {listed(dict.fromkeys(which))})", at) for rule, which in by.items()
+        ),
+        remedy=f"on {node.name}, before that rule: {line}",
+        node=node.name,
+    )
+
+
+def _adverts(known: Known, node: NodePicture, inst: Inst, *, outgoing: bool) -> Iterator[Advert]:
+    """From every other node, or to it, as far as addresses are known."""
+    interface = inst.conf.interface
+    if interface is None:
+        return
+    own = inst.conf.source_address or _source(node, inst)
     for other in known.picture.nodes:
-        if other is node:
+        theirs = None if other is node else _source(other, inst)
+        source, target = (own, theirs) if outgoing else (theirs, own)
+        if other is node or source is None:
             continue
-        source = _source(other, inst)
-        if source is None or inst.conf.interface is None:
+        if inst.conf.unicast and target is None and outgoing:
             continue
-        own = inst.conf.source_address or _source(node, inst)
-        target = own if inst.conf.unicast and own is not None else GROUPS[source.version]
-        yield Advert(source=source, destination=target, interface=inst.conf.interface)
+        to = target if inst.conf.unicast and target is not None else GROUPS[source.version]
+        yield Advert(source=source, destination=to, interface=interface, outgoing=outgoing)
 
 
 def _source(node: NodePicture, inst: Inst) -> IpAddress | None:

@@ -1,4 +1,4 @@
-"""The comparison across nodes as a table: what must be equal, what must differ. Pure. (TRIAGE R79.)"""
+"""The comparison across nodes as a table: what must be equal, what must differ. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the nodes of a cluster must agree on to hear each other. Pure.
 
-Facts: RFC 5798 (v2 and v3 intervals), keepalived.conf(5), TRIAGE R07 to R11, R16, R17, R79.
+Facts: RFC 5798 (v2 and v3 intervals), keepalived.conf(5), docs/keepalived-versions.md.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _twice(first: Inst, inst: Inst) -> Iterator[AuditFinding]:
 
 
 def groups_divided(view: View) -> Iterator[AuditFinding]:
-    """A sync group is master only as a whole: with opposite preferences one node has all VIPs (TRIAGE R34)."""
+    """A sync group is master only as a whole: with opposite preferences one node has all VIPs."""
     by = {i.name: i for i in view.instances}
     for group in view.conf.blocks("vrrp_sync_group"):
         names = [w for g in group.children("group") for s in g.block or () for w in s.words]

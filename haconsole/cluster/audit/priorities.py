@@ -1,7 +1,6 @@
 """Who is master: priorities and weights, of one file and across nodes. Pure.
 
-Facts: RFC 5798 5.2.4 and 6.4 (255, election), KEEPALIVED 1.3 and 4.1 (what 255 does, by version), TRIAGE
-R18, R21, R22, R30, R31.
+255 and the election: RFC 5798 5.2.4 and 6.4; what 255 does, by version: docs/keepalived-versions.md.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ def ignored(inst: Inst) -> Iterator[AuditFinding]:
     """`weight-ignored`: weights that keepalived does not apply: with 255, and in a sync group.
 
     Tried with 2.2.7: `ignoring weight from tracked file ... due to address_owner`, `... due to SYNC group`. A failing
-    check or link then moves nothing; a track file puts the instance in FAULT (FACTS).
+    check or link then moves nothing; a track file puts the instance in FAULT (docs/keepalived-versions.md).
     """
     weighted = [(k, n, w) for k, n, w in watched(inst) if w != 0]
     owner_, group = inst.conf.priority == OWNER, _group(inst)
@@ -182,7 +181,7 @@ def effective(inst: Inst, failing: str | None = None) -> int | None:
 
 
 def weights(members: Sequence[Inst]) -> Iterator[AuditFinding]:
-    """`weight-too-small`: what the check costs is not more than what the node is ahead by (TRIAGE R30)."""
+    """`weight-too-small`: what the check costs is not more than what the node is ahead by."""
     ranked = [(p, m) for m in members if (p := effective(m)) is not None]
     if len(ranked) < 2 or any(m.conf.priority is None for m in members):
         return
@@ -207,7 +206,7 @@ def weights(members: Sequence[Inst]) -> Iterator[AuditFinding]:
 
 
 def nopreempt(members: Sequence[Inst]) -> Iterator[AuditFinding]:
-    """`nopreempt-keeps-master`: a lowered priority is not enough where the others do not preempt (TRIAGE R31)."""
+    """`nopreempt-keeps-master`: a lowered priority is not enough where the others do not preempt."""
     still = [m for m in members if m.conf.preempt is False and m.conf.state != "MASTER"]
     for member in members:
         others = [m for m in still if m is not member]

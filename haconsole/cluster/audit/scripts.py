@@ -1,6 +1,6 @@
 """Checks and what else is watched: is it defined, does it tell anything, do its times fit. Pure.
 
-Facts: KEEPALIVED 1.3 and 3.2 (script security, missing scripts), TRIAGE R37 to R45.
+Script security and missing scripts by version: docs/keepalived-versions.md.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _tracked(view: View) -> frozenset[str]:
 
 
 def _never_tracked(view: View, script: Script) -> AuditFinding:
-    """TRIAGE R40."""
+    """Defined, and tracked by nobody."""
     return _told(
         view, "script-not-tracked", Severity.WARNING, script,
         f"the check {script.name} {at(view)} is in no track_script: its failure moves nothing",

@@ -1,6 +1,6 @@
 """What keepalived does not understand, or understands otherwise than it was meant. Pure.
 
-Facts: KEEPALIVED 3.2 (what each mistake leads to, by version), lib/parser.c of 2.2.7.
+What each mistake leads to, by version: docs/keepalived-versions.md; lib/parser.c of 2.2.7.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def missing_includes(view: View) -> Iterator[AuditFinding]:
 
 
 def unknown_keywords(view: View) -> Iterator[AuditFinding]:
-    """A keyword that keepalived does not know there, so that the setting is silently absent (TRIAGE R78).
+    """A keyword that keepalived does not know there, so that the setting is silently absent.
 
     Judged in the blocks whose keywords are all known here; elsewhere only what looks like a slip of the pen.
     Can be wrong: a keyword that is newer than this console.

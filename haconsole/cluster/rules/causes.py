@@ -2,7 +2,7 @@
 
 For each id, keys of findings that would explain it, most likely first. The first that is really
 among the findings becomes `follows_from`. Causes point from symptoms to roots, never back:
-`RANK` holds that, so no circle can arise.
+`causes_rank.RANK` holds that, so no circle can arise.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.cluster.rules import causes_wire
+from haconsole.cluster.rules.causes_rank import RANK
 from haconsole.cluster.rules.common import key, link_trouble, vip_of
 from haconsole.cluster.rules.daemon import FLAP_S
 from haconsole.cluster.rules.flaps import falls
@@ -21,79 +22,16 @@ from haconsole.cluster.rules.redundancy import able
 from haconsole.model.findings import Finding
 from haconsole.model.spec import IpAddress
 
-RANK: Final = (
-    "rights-missing",
-    "reading-failed",
-    "node-connecting",
-    "node-unreachable",
-    "node-stale",
-    "link-down",
-    "default-route-missing",
-    "disk-full",
-    "connections-full",
-    "keepalived-starved",
-    "keepalived-hung",
-    "config-test-failed",
-    "squid-down",
-    "squid-check-failed",
-    "squid-not-listening",
-    "squid-not-answering",
-    "origin-not-answering",
-    "squid-worker-died",
-    "check-disabled",
-    "check-cannot-run",
-    "check-timed-out",
-    "check-flapping",
-    "link-flapping",
-    "drained",
-    "keepalived-down",
-    "instance-fault",
-    "check-failing",
-    "weight-does-not-move",
-    "tracking-ignored",
-    "vip-left-behind",
-    "vrid-mismatch",
-    "adverts-blocked",
-    "wire-one-way",
-    "wire-foreign-router",
-    "wire-version-mismatch",
-    "wire-interval-mismatch",
-    "wire-auth-mismatch",
-    "wire-unicast-mixed",
-    "wire-vip-list-mismatch",
-    "wire-checksum",
-    "wire-ttl",
-    "wire-two-owners",
-    "adverts-discarded",
-    "wire-unheard",
-    "wire-master-mute",
-    "wire-jitter",
-    "wire-own-advert",
-    "wire-two-masters",
-    "two-masters",
-    "instance-flapping",
-    "wire-flapping",
-    "daemon-kernel-disagree",
-    "vip-held-by-none",
-    "wire-no-master",
-    "vip-held-by-several",
-    "vip-holders-unknown",
-    "vip-not-serving",
-    "vip-moving",
-    "vip-not-preferred",
-    "no-redundancy",
-    "state-source-weak",
-    "vips-unknown",
-    "vips-not-watched",
-)
-"""Roots before symptoms: a finding follows only from one with an earlier id."""
-
 AGAIN: Final = 2
 """Once down and back explains no flapping."""
 BEFORE_S: Final = 10.0
 """What made somebody master happened before it: by less than this."""
 
 Candidates = Callable[[ClusterPicture, Finding], Iterator[str]]
+
+
+_ON_PURPOSE: Final = ("operation-under-way", "operation-left", "drain-noted", "drain-overdue")
+"""Somebody did it: what follows is not to be mended by hand."""
 
 
 def linked(picture: ClusterPicture, findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -107,7 +45,15 @@ def linked(picture: ClusterPicture, findings: Iterable[Finding]) -> tuple[Findin
             return None
         return next((k for k in candidates(picture, finding) if k in keys and _earlier(k, finding.id)), None)
 
-    return tuple(replace(f, follows_from=cause(f)) for f in found)
+    return tuple(_under(f, cause(f)) for f in found)
+
+
+def _under(finding: Finding, cause: str | None) -> Finding:
+    """What was done on purpose is ended there, not here: a service started by hand would undo it half."""
+    if cause is not None and cause.partition("/")[0] in _ON_PURPOSE and finding.remedy is not None:
+        told = f"it was done on purpose ({cause.partition('/')[0]}): end it there, nothing is to be started by hand"
+        return replace(finding, follows_from=cause, remedy=told)
+    return replace(finding, follows_from=cause)
 
 
 def _earlier(cause: str, id_: str) -> bool:
@@ -166,6 +112,7 @@ def _fault(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
         if finding.instance not in {None, instance.name} or node is None:
             continue
         reasons = fault_reasons(node, instance)
+        yield key("ipv6-link-local-missing", node.name)
         if not reasons and any(is_about_squid(node, s.name) for s in instance.tracked_scripts):
             yield key("squid-down", node.name)  # the log was quicker than the dump, which tells which check it was
         for reason in reasons:
@@ -249,9 +196,29 @@ def _left_behind(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     yield key("keepalived-down", finding.node or "")
 
 
+def _on_purpose(node: NodePicture | None, *kinds: str) -> Iterator[str]:
+    """An operation that armed a revert of this kind on the node, or noted its drain there."""
+    told = None if node is None else node.operation
+    if node is None or told is None:
+        return
+    if told.revert is not None and told.revert.startswith(kinds):
+        yield from (key(id_, node.name) for id_ in ("operation-under-way", "operation-left"))
+    if told.drain is not None and told.drain.method == "stop" and "drain-stop" in kinds:
+        yield from (key(id_, node.name) for id_ in ("drain-noted", "drain-overdue"))
+
+
+def _squid(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    yield from _on_purpose(_node(picture, finding.node), "squid")
+
+
+def _link(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    yield from _on_purpose(_node(picture, finding.node), "link-")
+
+
 def _daemon(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    """A keepalived that ended by itself, over a file that it does not accept."""
+    """A drain by stop or another operation; a file that keepalived did not accept."""
     node = _node(picture, finding.node)
+    yield from _on_purpose(node, "keepalived", "drain-stop")
     if node is not None and node.keepalived is not None and node.keepalived.active_state != "inactive":
         yield key("config-test-failed", node.name)
 
@@ -300,6 +267,7 @@ def _not_serving(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     vip = vip_of(picture, finding)
     yield key("vip-held-by-none", vip=finding.vip)
     for name in (vip.holders or ()) if vip is not None else ():
+        yield key("rp-filter-drops", name, vip=finding.vip)
         yield from _no_service(picture.node(name))
     yield key("origin-not-answering")
     yield key("vip-held-by-several", vip=finding.vip)
@@ -344,8 +312,11 @@ def _preferred_first(picture: ClusterPicture, vip: VipPicture | None) -> list[No
 
 _CAUSES: Final[Mapping[str, Candidates]] = {
     "keepalived-down": _daemon,
+    "squid-down": _squid,
+    "link-down": _link,
     "check-timed-out": _timed_out,
     "weight-does-not-move": _weight,
+    "adverts-blocked": causes_wire.send_error,
     "adverts-discarded": causes_wire.discarded,
     "wire-unheard": causes_wire.unheard,
     "instance-fault": _fault,
@@ -362,6 +333,8 @@ _CAUSES: Final[Mapping[str, Candidates]] = {
     "tracking-ignored": _ignored,
     "two-masters": causes_wire.two_masters,
     "wire-master-mute": causes_wire.mute,
+    "wire-checksum": causes_wire.of_stranger,
+    "wire-ttl": causes_wire.of_stranger,
     "wire-jitter": causes_wire.jitter,
     "wire-own-advert": causes_wire.caught_up,
     "wire-two-masters": causes_wire.wire_two_masters,

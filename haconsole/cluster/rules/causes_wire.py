@@ -90,6 +90,17 @@ def discarded(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
         yield from (key("wire-foreign-router", "", instance.name), key("wire-ttl", node.name, instance.name))
 
 
+def send_error(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """Nothing to send from."""
+    yield key("ipv6-link-local-missing", finding.node or "")
+
+
+def of_stranger(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """What is odd about adverts of a host that should not send any."""
+    if finding.node is None:
+        yield key("wire-foreign-router", "", finding.instance or "")
+
+
 def unheard(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     """It is heard, and keepalived says why it does not take it."""
     yield key("adverts-discarded")

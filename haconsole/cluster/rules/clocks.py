@@ -17,7 +17,7 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
 
 
 def clocks_apart(picture: ClusterPicture) -> Iterator[Finding]:
-    """Clocks of two nodes, or of the nodes and this console, differ surely (TRIAGE R81).
+    """Clocks of two nodes, or of the nodes and this console, differ surely.
 
     Means: logs of the nodes cannot be laid side by side without correction (haconsole corrects);
     keepalived's HMAC authentication fails with it.

@@ -14,10 +14,14 @@ from haconsole.model.readings import Listener, StateSource, UnitReading, VrrpSta
 from haconsole.model.spec import IpAddress
 
 LASTING_S: Final = 3.0
-"""Witnesses that disagree for less than this may just have been asked in the middle of a change (TRIAGE R76)."""
+"""Witnesses that disagree for less than this may just have been asked in the middle of a change."""
 
 FOREVER_S: Final = 1e10
 """Three hundred years: a longer span is a mistake of some clock."""
+
+
+NO_ANSWER_TO_SYN: Final = "timed out connecting"
+"""What a client's failure says where not even its first packet is answered (`io.probe`)."""
 
 
 def key(id_: str, node: str = "", instance: str = "", vip: IpAddress | None = None) -> str:

@@ -1,7 +1,7 @@
 """Findings from keepalived's own log: checks that cannot run, adverts that it discards, time it did not get.
 
 Only lines of keepalived itself count, and only those of the daemon that runs now. Many are rate limited
-or written once at the start: that a line is missing proves nothing. Words by version: KEEPALIVED 1.2, 1.3, 3.2.
+or written once at the start: that a line is missing proves nothing. Words by version: docs/keepalived-versions.md.
 """
 
 from __future__ import annotations
@@ -41,9 +41,13 @@ _DISCARDED: Final = re.compile(
     r"|received a [0-9]{1,3} auth(?: from \S+)?, expecting [0-9]{1,3}!?"
     r"|advertisement interval mismatch .+|wrong VRRP version.+|invalid TTL.+"
     r"|ip address associated with VRID .+|expected [0-9]{1,4} VIPs .+"
-    r"|received an unexpected ip number count .+)"
+    r"|received an unexpected ip number count .+|Invalid VRRPv[23] checksum(?: from \S+)?"
+    r"|(?:missing|malformed|stale|replayed) authentication trailer from .+|unknown authentication key id .+"
+    r"|invalid authentication HMAC from .+)"
 )
+"""The last three are those of `auth_hmac`, 2.4 and later."""
 _WRONG: Final = "received an invalid passwd"
+_STALE: Final = re.compile(r"\) (?:stale|replayed) authentication trailer")
 
 
 def rules(picture: ClusterPicture) -> Iterator[Finding]:
@@ -98,7 +102,7 @@ def checks(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
 
 
 def cannot_run(node: NodePicture, name: str, said: Occurrence, why: str) -> Finding:
-    """keepalived says that it cannot run a check's program (TRIAGE R38, R42).
+    """keepalived says that it cannot run a check's program.
 
     Means: to keepalived 2.2.7 and others a check that cannot be run *passes*: a dead squid moves nothing. Where
     a shell runs it, it fails (exit status 126, 127), whatever squid does.
@@ -124,7 +128,7 @@ def cannot_run(node: NodePicture, name: str, said: Occurrence, why: str) -> Find
 
 
 def timed_out(picture: ClusterPicture, node: NodePicture, name: str, said: Occurrence) -> Finding:
-    """keepalived ended a check that took longer than its timeout (TRIAGE R37).
+    """keepalived ended a check that took longer than its timeout.
 
     Means: what the check asks hangs, or it needs more time than it is given. It counts as failed.
     Can be wrong: never; the line is keepalived's.
@@ -150,7 +154,7 @@ def _configured(node: NodePicture, name: str, command: str | None) -> tuple[Evid
 
 
 def disabled(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
-    """keepalived said at its start, or at the last reload, that it goes on without a check (TRIAGE R38, R39).
+    """keepalived said at its start, or at the last reload, that it goes on without a check.
 
     Means: the instance runs unwatched: a dead squid will not move the VIP.
     Can be wrong: never; but only a log that reaches back to the start tells it.
@@ -190,7 +194,7 @@ def _script_of(node: NodePicture, path: str) -> str | None:
 
 
 def starved(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
-    """keepalived itself says that it did not get to run for longer than an interval (TRIAGE R26).
+    """keepalived itself says that it did not get to run for longer than an interval.
 
     Means: the host is starved (processor, disk, a paused virtual machine); a little more, and the others take over.
     Can be wrong: somebody may have stopped the process on purpose.
@@ -217,7 +221,7 @@ def starved(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
 
 
 def discarded(picture: ClusterPicture) -> Iterator[Finding]:
-    """keepalived says that it does not take what another node sends (TRIAGE R07, R09 to R11); one finding for all.
+    """keepalived says that it does not take what another node sends; one finding for all.
 
     Means: both will be masters. Passwords are never shown: keepalived only says that one is wrong.
     Can be wrong: somebody else may use our VRID with other settings.
@@ -238,12 +242,18 @@ def discarded(picture: ClusterPicture) -> Iterator[Finding]:
     password = any(_WRONG in o.text for o in found.values())
     why = "the password is another" if password else next(iter(found.values())).text.partition(" ")[2]
     names = listed(dict.fromkeys(n for n, _ in found))
+    clocks = any(_STALE.search(o.text) for o in found.values())
+    remedy = (
+        f"make {'auth_pass' if password else 'the instance'} the same in {picture.spec.keepalived_config} on "
+        f"all nodes (haconsole check compares them), then reload the standby first"
+    )
+    if clocks:
+        remedy = "bring the nodes' clocks together first (chronyc tracking): auth_hmac takes no advert that is too old"
     yield Finding(
         id="adverts-discarded",
         severity=Severity.WARNING,
         summary=f"{names} {'does' if len({n for n, _ in found}) == 1 else 'do'} not take the adverts of "
         f"{listed(sorted({i for _, i in found}))} that arrive there: {why}",
         evidence=tuple(_evidence(picture.node(n), o) for (n, _), o in found.items()),
-        remedy=f"make {'auth_pass' if password else 'the instance'} the same in {picture.spec.keepalived_config} on "
-        f"all nodes (haconsole check compares them), then reload the standby first",
+        remedy=remedy,
     )

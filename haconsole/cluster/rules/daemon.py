@@ -17,7 +17,7 @@ from haconsole.model.state import Occurrence
 
 FLAPS: Final = 3
 FLAP_S: Final = 600.0
-"""So many times master within so many seconds is flapping (TRIAGE R25)."""
+"""So many times master within so many seconds is flapping."""
 SEND_S: Final = 5.0
 """keepalived tells of every advert that could not be sent: silent for longer, and four intervals, it is over."""
 NO_DUMP: Final = "no new dump"
@@ -180,7 +180,7 @@ def adverts_blocked(picture: ClusterPicture, node: NodePicture) -> Iterator[Find
 
     Means: error 1 (not permitted) is the node's own firewall: a rule drops VRRP on the way out. The others
     do not hear this master and become master too. Needs nobody who listens on the wire.
-    Can be wrong: 1.3.5 and 2.0.10 log nothing of it (KEEPALIVED 1.2). Only lines of keepalived itself count.
+    Can be wrong: 1.3.5 and 2.0.10 log nothing of it. Only lines of keepalived itself count.
     """
     intervals = {i.name: i.advert_interval_s or 1.0 for i in node.instances or ()}
     last: dict[str, tuple[Occurrence, str, str]] = {}

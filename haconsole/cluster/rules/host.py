@@ -15,7 +15,7 @@ FULL_BYTES: Final = 64 * MIB
 FULL_SHARE: Final = 0.02
 """Full: less than both is free. A small /run may have little and be well; a large disk with 2 % free has much."""
 CONNECTIONS_SHARE: Final = 0.95
-"""Of the connections that netfilter tracks; at 1 it drops new ones (TRIAGE R61)."""
+"""Of the connections that netfilter tracks; at 1 it drops new ones."""
 
 
 def rules(picture: ClusterPicture) -> Iterator[Finding]:
@@ -27,7 +27,7 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
 
 
 def default_route_missing(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
-    """The node has no IPv4 default route, and one is needed: it had one, or another node has one (TRIAGE R58).
+    """The node has no IPv4 default route, and one is needed: it had one, or another node has one.
 
     Means: squid there reaches no origin; keepalived, which watches links, does not see it.
     Can be wrong: a node may be meant to reach everything by other routes (a parent proxy in the LAN).
@@ -87,7 +87,7 @@ def disk_full(node: NodePicture) -> Iterator[Finding]:
 
 
 def connections_full(node: NodePicture) -> Iterator[Finding]:
-    """netfilter tracks almost as many connections as it may (TRIAGE R61).
+    """netfilter tracks almost as many connections as it may.
 
     Means: at the limit the kernel drops packets of new clients; a take-over brings more of them.
     Can be wrong: never; it says how many there were.

@@ -88,7 +88,7 @@ def _bad_files(node: NodePicture, instance: InstancePicture) -> Iterator[Reason]
 
 
 def _faults(file: TrackedFile, instance: InstancePicture) -> bool:
-    """Without weight, and for the owner of 255, any number but 0 is FAULT (FACTS)."""
+    """Without weight, and for the owner of 255, any number but 0 is FAULT (docs/keepalived-versions.md)."""
     return file.value is not None and file.value != 0 and (file.weight == 0 or instance.priority == OWNER)
 
 
@@ -229,7 +229,7 @@ def tracking_ignored(picture: ClusterPicture, node: NodePicture) -> Iterator[Fin
     """keepalived.conf makes an instance watch something, and the running keepalived does not.
 
     Means: its failure will not move the VIP. keepalived 2.1 drops unweighted scripts of an instance with
-    priority 255 (KEEPALIVED 1.3: clients lost everything until squid was back). A warning when it fails now.
+    priority 255 (measured: clients lost everything until squid was back). A warning when it fails now.
     Can be wrong: the file may be newer than the running daemon: a reload would make it watch.
     """
     if node.dump_at is None or node.config is None:
@@ -268,7 +268,7 @@ def tracking_ignored(picture: ClusterPicture, node: NodePicture) -> Iterator[Fin
 
 
 def left_behind(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
-    """keepalived does not run, and its kernel still has the VIP (TRIAGE R48).
+    """keepalived does not run, and its kernel still has the VIP.
 
     Means: keepalived was killed with all its processes; nobody will take the address away.
     Can be wrong: a keepalived that runs outside of its unit; an address that is configured by hand.
@@ -305,7 +305,7 @@ def disagree(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
     """keepalived says MASTER and the kernel lacks the VIP, or the kernel has it and keepalived is no master.
 
     Means: something else took the address away or put it there (network manager, a person, a reload
-    of a bad file); 1.3.5 never puts a lost address back (TRIAGE R46).
+    of a bad file); 1.3.5 never puts a lost address back.
     Can be wrong: the two are asked at different times; only a disagreement that has lasted counts.
     """
     if node.kernel is None or node.keepalived is None or not node.keepalived.active:

@@ -1,5 +1,5 @@
 """What operations left on nodes: a drain that is over its time, a lock nobody renews, a revert that could not
-bring everything back. TRIAGE R84, R85. What goes as planned is information, not trouble."""
+bring everything back. What goes as planned is information, not trouble."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from haconsole.cluster.left import console_gone
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.operation import DrainNote, NodeOperation
@@ -50,11 +51,23 @@ def _noted_drain(picture: ClusterPicture, node: NodePicture, told: NodeOperation
         node=node.name,
         summary=clean(f"{summary}; it should have ended at {note.until}" if late else summary),
         evidence=_evidence(
-            node, clean(f"drain note: by {note.by}, {note.method}, since {note.since}, until {note.until}")
+            node,
+            clean(
+                f"drain note: by {note.by or 'somebody'}, {note.method or 'method not told'}, "
+                f"since {note.since or '?'}, {f'until {note.until}' if note.until else 'until somebody ends it'}"
+            ),
         ),
-        remedy=f"when the work is done: haconsole node undrain {node.name}",
+        remedy=_end_of_drain(node.name, told),
     )
     yield replace(found, id="drain-overdue", severity=Severity.WARNING) if late else found
+
+
+def _end_of_drain(node: str, told: NodeOperation) -> str:
+    """A drain whose timer waits can also be moved, and taken over."""
+    ends = f"when the work is done: haconsole node undrain {node}"
+    if told.saved is None or not told.deadlines_uptime_s:
+        return ends
+    return f"{ends}; to move its end: haconsole node take-over {node} --revert-after 1h --leave, or the key a"
 
 
 def why_drained(note: DrainNote) -> str:
@@ -75,6 +88,8 @@ def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) 
     left -= picture.at - node.operation_at
     who = f"{lock.owner or 'somebody'} on {lock.host or 'another console'}"
     what = f"{lock.name or 'an operation'} on {lock.node or '?'}"
+    where = lock.node if lock.node in {n.name for n in picture.nodes} else node.name
+    ways = f"the key a on {where}, or haconsole node abort {where}, or take-over {where}"
     found = Finding(
         id="operation-under-way",
         severity=Severity.INFO,
@@ -83,6 +98,12 @@ def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) 
         evidence=_evidence(node, clean(f"lock of {lock.operation}, {left:.0f} s left")),
     )
     if left > 0:
+        gone = console_gone(picture, lock.operation)
+        if gone is not None:
+            # Here an armed revert keeps the lock, whoever lives: where nothing is armed it shows.
+            proof = clean(f"lock of {lock.operation}, {left:.0f} s left; nobody renews it on {gone}")
+            remedy = f"its console is gone; {node.name} puts back by itself, or {ways}"
+            found = replace(found, evidence=_evidence(node, proof), remedy=clean(remedy))
         yield found
         return
     yield replace(
@@ -92,7 +113,7 @@ def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) 
         summary=clean(f"{node.name} is still locked by {who} ({what}), whose console is gone"),
         evidence=_evidence(node, clean(f"lock of {lock.operation}: nobody renews it")),
         remedy=clean(
-            f"look at {node.name}; what restores service (start, link-up, undrain) takes the lock over, "
+            f"end it, or go on with it: {ways}; what restores service (start, link-up, undrain) takes the lock over, "
             f"other actions with --break-lock {lock.operation}"
         ),
     )

@@ -23,7 +23,7 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
 
 
 def stays_master(picture: ClusterPicture, node: NodePicture, instance: InstancePicture) -> Iterator[Finding]:
-    """A weighted check or link of the master fails, and its priority is still the highest (TRIAGE R30).
+    """A weighted check or link of the master fails, and its priority is still the highest.
 
     Means: the weight is too small: the VIP stays where the service fails.
     Proof: the effective priorities in the daemons' own dumps.
@@ -62,7 +62,7 @@ def file_ignored(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding
     """keepalived.conf makes instances watch a track file, and the running keepalived does not.
 
     Means: what is written into it has no effect: the node cannot be drained by it. keepalived drops a track file
-    whose directory is not there when it starts, though `keepalived -t` says nothing (FACTS); 2.0 knows
+    whose directory is not there when it starts, though `keepalived -t` says nothing; 2.0 knows
     `vrrp_track_file` alone.
     Can be wrong: the file may be newer than the running daemon: a reload would make it watch.
     """
@@ -90,7 +90,7 @@ def file_ignored(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding
 
 
 def vrid_mismatch(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
-    """The nodes have the same VIP in virtual routers with different numbers (TRIAGE R79).
+    """The nodes have the same VIP in virtual routers with different numbers.
 
     Means: none hears the other as its master, so each becomes master and has the address.
     Can be wrong: where a node's numbers come from its file, the file may be newer than the daemon.

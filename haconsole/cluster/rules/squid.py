@@ -8,7 +8,17 @@ from shlex import quote
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
-from haconsole.cluster.rules.common import by_client, by_squid, by_systemd, covers, listed, present, since_text, unit_up
+from haconsole.cluster.rules.common import (
+    NO_ANSWER_TO_SYN,
+    by_client,
+    by_squid,
+    by_systemd,
+    covers,
+    listed,
+    present,
+    since_text,
+    unit_up,
+)
 from haconsole.cluster.rules.units import at_boot, restarts
 from haconsole.model.events import ClientResult, Subject
 from haconsole.model.findings import Evidence, Finding, Severity
@@ -69,7 +79,7 @@ def check_failed(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding
     """`squid -k check` says no.
 
     Means: there is no squid process, or squid.conf on disk is broken (the check parses it first): a
-    keepalived that runs this check puts the node in FAULT (TRIAGE R45, R87).
+    keepalived that runs this check puts the node in FAULT.
     Can be wrong: squid may serve well all the same; the summary says when its port is open.
     """
     if node.squid is None or node.squid.check_ok is not False:
@@ -142,7 +152,7 @@ def answers(picture: ClusterPicture, node: NodePicture, vip: VipPicture) -> bool
 
 
 def origin_silent(picture: ClusterPicture) -> Iterator[Finding]:
-    """squid answers its cache manager, and clients that ask for a page of an origin get nothing (TRIAGE R68).
+    """squid answers its cache manager, and clients that ask for a page of an origin get nothing.
 
     Means: squid is well; what it fetches from is not: the origin of `probe_url`, the name server, the way there.
     Can be wrong: a squid of which only a part hangs (a cache disk, one of several workers).
@@ -151,7 +161,8 @@ def origin_silent(picture: ClusterPicture) -> Iterator[Finding]:
         (n, v)
         for n in picture.nodes
         for v in unanswered(picture, n)
-        if v.client is not None and v.client.result.status is None and answers(picture, n, v)
+        if v.client is not None and v.client.result.status is None and v.client.result.error != NO_ANSWER_TO_SYN
+        if answers(picture, n, v)
     ]
     if not found:
         return
@@ -222,7 +233,7 @@ def uncovered(picture: ClusterPicture, node: NodePicture) -> tuple[IpAddress, ..
 
 
 def not_listening(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
-    """Nobody listens on squid's port, or not on every VIP (TRIAGE R63, R64).
+    """Nobody listens on squid's port, or not on every VIP.
 
     Means: clients of those VIPs find a closed port here, now or after the next failover.
     Can be wrong: a squid bound to particular VIPs may be told of a new one by a notify script; whether
@@ -263,7 +274,7 @@ def not_listening(picture: ClusterPicture, node: NodePicture) -> Iterator[Findin
 
 
 def worker_died(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
-    """squid's parent process says that a worker died, a short time ago, or that it gave it up (TRIAGE R66).
+    """squid's parent process says that a worker died, a short time ago, or that it gave it up.
 
     Means: connections were cut; after four quick deaths squid gives the worker up for an hour, while the unit
     stays active and its check well.

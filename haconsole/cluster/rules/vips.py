@@ -7,8 +7,8 @@ from shlex import quote
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
-from haconsole.cluster.reduce import watchable
 from haconsole.cluster.rules.common import by_client, by_instance, by_kernel, lasting, listed, present, span
+from haconsole.cluster.vips_named import watchable
 from haconsole.model.events import ClientProbed
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.readings import Address, VrrpState
@@ -16,7 +16,7 @@ from haconsole.model.readings import Address, VrrpState
 WAIT: Final = "wait a moment"
 
 REFUSALS: Final = frozenset({403, 407})
-"""The proxy is alive and does not allow this request (TRIAGE R67)."""
+"""The proxy is alive and does not allow this request."""
 
 
 def rules(picture: ClusterPicture) -> Iterator[Finding]:

@@ -34,9 +34,9 @@ from haconsole.model.spec import IpAddress
 
 FLAPPING_S: Final = 600.0
 FLAPPING_CHANGES: Final = 2
-"""More unexplained changes of master than this are flapping (TRIAGE R25)."""
+"""More unexplained changes of master than this are flapping."""
 ANNOUNCED_S: Final = 1.0
-"""Gratuitous ARP comes within this of the new master's first advert (TRIAGE R50)."""
+"""Gratuitous ARP comes within this of the new master's first advert."""
 CENSUS_SHOWN: Final = 12
 
 
@@ -122,12 +122,14 @@ def foreign_router(picture: ClusterPicture, router: OwnRouter) -> Iterator[Findi
     """Somebody who is no node of this cluster advertises our virtual router.
 
     Means: another cluster or router uses the same VRID: our nodes take it for their master, or it takes
-    ours for its own. Told only once the addresses of all our nodes are known.
-    Can be wrong: a node that sends from an address that it does not have (`mcast_src_ip`).
+    ours for its own. Told only once the addresses of all our nodes are known; whose frames come from a card of ours
+    (`mcast_src_ip`, an address that was just taken away) is no stranger.
+    Can be wrong: where a card of ours was not read.
     """
     if not picture.wire.every_node_known:
         return
-    strangers = [s for s in router.speaking() if s.node is None]
+    own = {link.mac for n in picture.nodes if n.kernel is not None for link in n.kernel.links.values()} - {None}
+    strangers = [s for s in router.speaking() if s.node is None and s.said.mac not in own]
     if not strangers:
         return
     first = strangers[0]
@@ -157,7 +159,7 @@ def two_owners(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """Priority 255 from two sources.
 
     Means: both nodes think that they own the address: neither ever yields. keepalived changes one to 254
-    when it hears the other (KEEPALIVED 5).
+    when it hears the other (docs/keepalived-versions.md).
     Can be wrong: the older of the two may have been changed since.
     """
     owners = [s for s in router.heard.senders if s.said.priority == OWNER and s.node is not None]

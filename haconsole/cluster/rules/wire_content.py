@@ -27,7 +27,7 @@ GAPS_ENOUGH: Final = 30
 """Gaps from which on jitter is judged."""
 LATE_SHARE: Final = 0.01
 LATE_GAP: Final = 2.5
-"""TRIAGE R28: more than 1 % of the gaps over 1.5 intervals, or one over this."""
+"""More than 1 % of the gaps over 1.5 intervals, or one over this."""
 ECHO_GAPS: Final = 10
 ECHO_SHARE: Final = 0.4
 """A reflected advert comes right behind its first: nearly half of the gaps are next to nothing."""
@@ -60,7 +60,7 @@ def _both(router: OwnRouter) -> Iterator[tuple[WireSender, WireSender]]:
 def interval(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """The master announces another interval than a peer has.
 
-    Means: version 2: the peer discards its adverts and becomes a second master (TRIAGE R07). Version 3: the
+    Means: version 2: the peer discards its adverts and becomes a second master. Version 3: the
     peer adopts the master's (R08), and takes over after another time than it is set to.
     Can be wrong: the peer's setting is from its daemon's last dump, or its file.
     """
@@ -95,7 +95,7 @@ def _own_interval(picture: ClusterPicture, node: NodePicture, instance: Instance
 def version(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """Adverts in another VRRP version than a peer has.
 
-    Means: the peer discards them (TRIAGE R10) and becomes a second master.
+    Means: the peer discards them and becomes a second master.
     Can be wrong: the peer's setting is from its daemon's last dump, or its file.
     """
     for sender, node, instance in pairs(router):
@@ -119,7 +119,7 @@ def version(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
 def authentication(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """Two masters whose adverts carry different types of authentication.
 
-    Means: each discards the other's (TRIAGE R09). Passwords are neither compared nor shown.
+    Means: each discards the other's. Passwords are neither compared nor shown.
     Can be wrong: never; the types are in the packets.
     """
     for one, other in _both(router):
@@ -145,7 +145,7 @@ def vip_list(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """The master's adverts name other addresses than a peer has.
 
     Means: old keepalived discards such adverts (two masters); new ones take them, and a take-over changes which
-    addresses are served (TRIAGE R11).
+    addresses are served.
     Can be wrong: the peer's list is from its daemon's last dump, or its file. IPv6 link-local ones are not compared.
     """
     for sender, node, instance in pairs(router):
@@ -172,7 +172,7 @@ def vip_list(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
 def unicast_mixed(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """One node sends to all (multicast), the other to its peers only (unicast).
 
-    Means: keepalived discards the one where it expects the other (TRIAGE R16).
+    Means: keepalived discards the one where it expects the other.
     Can be wrong: where only one speaks, the other's setting is from its file.
     """
     for one, other in _both(router):
@@ -211,7 +211,7 @@ def _conf(picture: ClusterPicture, node: str, instance: str) -> ConfInstance | N
 def equal_priorities(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """The master's priority is a peer's too.
 
-    Means: the higher address decides, and both become master for a moment (TRIAGE R18).
+    Means: the higher address decides, and both become master for a moment.
     Can be wrong: the peer's base priority is from its daemon's last dump, or its file.
     """
     for sender, node, instance in pairs(router):
@@ -233,7 +233,7 @@ def equal_priorities(picture: ClusterPicture, router: OwnRouter) -> Iterator[Fin
 def checksum(picture: ClusterPicture, router: OwnRouter, sender: WireSender) -> Iterator[Finding]:
     """Adverts with a checksum that a receiver refuses.
 
-    Means: they are discarded, as if the sender were silent (TRIAGE R14). `ok-message-only` and `ok-old-unicast` are
+    Means: they are discarded, as if the sender were silent. `ok-message-only` and `ok-old-unicast` are
     right by another rule than keepalived's usual one.
     Can be wrong: a peer set to the same rule takes them.
     """
@@ -259,7 +259,7 @@ def checksum(picture: ClusterPicture, router: OwnRouter, sender: WireSender) -> 
 def hop_limit(picture: ClusterPicture, router: OwnRouter, sender: WireSender) -> Iterator[Finding]:
     """A multicast advert whose TTL (hop limit) is not 255.
 
-    Means: it was forwarded, or made by something that is no VRRP router; receivers discard it (TRIAGE R15).
+    Means: it was forwarded, or made by something that is no VRRP router; receivers discard it.
     Can be wrong: never; unicast ones, which may be routed, are not judged.
     """
     ttl = sender.said.hop_limit
@@ -281,7 +281,7 @@ def reflected(router: OwnRouter, sender: WireSender) -> Iterator[Finding]:
     """A node's own adverts come back to it.
 
     Means: same MAC address: a loop (switch, bond, bridge) reflects them; another one: a second host uses the
-    node's address (TRIAGE R20).
+    node's address.
     Can be wrong: a node that must answer every advert of another sends twice too; then there are two masters.
     """
     own = None if sender.node is None else sender.by.get(sender.node)
@@ -315,7 +315,7 @@ def reflected(router: OwnRouter, sender: WireSender) -> Iterator[Finding]:
 def jitter(picture: ClusterPicture, router: OwnRouter, sender: WireSender) -> Iterator[Finding]:
     """The master's adverts come late, and every place that listens says so.
 
-    Means: its host is starved or the link is lossy: an early warning of a needless take-over (TRIAGE R28).
+    Means: its host is starved or the link is lossy: an early warning of a needless take-over.
     Can be wrong: of a sender heard at one place alone, losses on the way look the same.
     """
     heard = [s for p, s in sender.by.items() if picture.wire.place(p) is not None]

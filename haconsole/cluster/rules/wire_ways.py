@@ -134,7 +134,7 @@ def _hears_back(picture: ClusterPicture, routers: tuple[OwnRouter, ...], deaf: s
 
 
 def unheard(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
-    """Two masters, and the adverts of the one with the higher priority reach the other's network card (TRIAGE R03).
+    """Two masters, and the adverts of the one with the higher priority reach the other's network card.
 
     Means: keepalived on the lower one does not get them, else it would yield: a rule of its firewall drops VRRP on
     the way in. Nothing that can be seen in the adverts differs (that would be told by its own name).

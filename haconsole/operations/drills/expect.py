@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from haconsole.cluster.forecast import Forecast, VipForecast, forecast
+from haconsole.cluster.forecast import forecast
 from haconsole.cluster.forecast_instance import priority_now
 from haconsole.cluster.forecast_times import SLACK_S, Span
+from haconsole.cluster.forecast_values import Forecast, VipForecast
 from haconsole.cluster.forecast_watch import scripts, watches_squid
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture
@@ -214,7 +215,7 @@ def _predicted(told: Forecast, moves: tuple[Move, ...]) -> Predicted:
 def _lines(
     picture: ClusterPicture, node: NodePicture, action: Action, told: Forecast, moves: tuple[Move, ...]
 ) -> Iterator[LineExpected]:
-    """By meaning; the words are those of KEEPALIVED 1.2. What a version may leave out is not expected."""
+    """By meaning; the words are those of docs/keepalived-versions.md. What a version may leave out is not expected."""
     old_words = _major(node) == 1
     yield from _cause(picture, node, action, old_words=old_words)
     before = {i.name: i.state for i in node.instances or ()}

@@ -14,8 +14,12 @@ from haconsole.operations.drills.outages import Lost, lost
 from haconsole.operations.drills.parts import Drill
 from haconsole.operations.drills.seen import Line, Seen
 
+MISSED_SHARE: Final = 0.02
+"""So many requests not begun in time, of all, are this machine's trouble and worth a word."""
 EARLY_S: Final = 0.25
 """A cause may be told so much before the step that made it, by a clock with its error."""
+GRAIN_S: Final = 0.005
+"""keepalived's timers and the journal's time stamps are no finer (0.607 s was measured where 0.609 s is the skew)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,29 @@ class Clients:
     known: tuple[float, float] | None = None
     interval_ms: float | None = None
     problem: str | None = None
+    begun: int = 0
+    unjudged: int = 0
+    """Of these: too late while this machine itself stood still, so they say nothing about a VIP."""
+    missed: int = 0
+    """Not begun: this machine did not come to it."""
+
+    @property
+    def busy(self) -> str | None:
+        """That this machine was too busy to measure well, in words; None: it was not."""
+        if not self.unjudged and self.missed < MISSED_SHARE * max(1, self.begun + self.missed):
+            return None
+        told = [f"{self.unjudged} of {self.begun} requests could not be judged"] if self.unjudged else []
+        told += [f"{self.missed} of {self.begun + self.missed} were not begun in time"] if self.missed else []
+        return f"this machine was busy while it measured: {', '.join(told)}"
+
+
+def unserved_s(good: float, failed: float | None, until: float) -> float:
+    """For how long a VIP has not served its clients, as far as is proven: from the last good request's start to the
+    last failed one's. What was not begun or not judged since is this machine's silence and no proof of anything.
+
+    until: the time up to which every request is known.
+    """
+    return 0.0 if failed is None else max(0.0, min(failed, until) - good)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,21 +102,44 @@ def injected(case: Case) -> When | None:
         for change in case.seen.changes:
             if change.node == node and change.at >= began and change.link(case.expected.interface, up=False):
                 return When(at=change.at, error_s=change.error_s, how=f"{node}: its kernel")
-    step = next((s for s in case.seen.steps if s.name == "change"), None)
-    ended = step.ended if step is not None and step.ended is not None else case.now
-    return When(at=began, error_s=max(0.0, ended - began) + (0.6 if case.expected.own_path else 0.0), how="the step")
+    if any(s.name == "change" and s.ok is False for s in case.seen.steps):
+        return None  # it failed, and nobody saw anything of it
+    more = 0.6 if case.expected.own_path else 0.0
+    return When(at=began, error_s=_length(case, "change", began) + more, how="the step")
 
 
-def _is_cause(expected: Expected, line: Line) -> bool:
+def put_back(case: Case) -> When | None:
+    """When what was changed was taken away again: told as the injection was. None: it was not, nothing was changed."""
+    began, expected = case.put_back_at, case.expected
+    if began is None or (case.seen.began("change") is None and expected.kind is not Kind.REVERT_ONLY):
+        return None
+    for line in sorted(case.seen.lines, key=lambda x: x.at):
+        late = line.node == expected.node and line.at >= began - EARLY_S and line.error_s is not None
+        if late and _is_cause(expected, line, back=True):
+            return When(at=line.at, error_s=line.error_s or 0.0, how=f"{line.node}: {line.text}")
+    for change in case.seen.changes if expected.interface is not None else ():
+        if change.node == expected.node and change.at >= began and change.link(expected.interface or "", up=True):
+            return When(at=change.at, error_s=change.error_s, how=f"{change.node}: its kernel")
+    return When(at=began, error_s=_length(case, "put-back", began), how="the step")
+
+
+def _length(case: Case, name: str, began: float) -> float:
+    step = next((s for s in case.seen.steps if s.name == name), None)
+    return max(0.0, (step.ended if step is not None and step.ended is not None else case.now) - began)
+
+
+def _is_cause(expected: Expected, line: Line, *, back: bool = False) -> bool:
+    """Does it tell that the change was made; back: that it was taken away."""
     fact = line.fact
     if expected.kind is Kind.LINK_DOWN:
         return fact is not None and (fact.kind, fact.subject, fact.up) == (
-            LogFactKind.INTERFACE, expected.interface, False,
+            LogFactKind.INTERFACE, expected.interface, back,
         )  # fmt: skip
-    stops = line.program == "systemd" and line.text.startswith("Stopping ")
+    words = ("Starting ", "Started ") if back else ("Stopping ",)
+    told = line.program == "systemd" and line.text.startswith(words)
     if expected.kind is Kind.DRAIN:
-        return stops or (fact is not None and fact.kind is LogFactKind.PRIORITY)
-    return stops
+        return told or (fact is not None and fact.kind is LogFactKind.PRIORITY)
+    return told
 
 
 def took(case: Case, move: Move, *, back: bool = False) -> When | None:
@@ -126,6 +176,26 @@ def took(case: Case, move: Move, *, back: bool = False) -> When | None:
 # --- figures ----------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Takeover:
+    """How long after the injection, and what that may be wrong by."""
+
+    seconds: float
+    error_s: float
+    how: str
+
+
+def takeover(case: Case, move: Move) -> Takeover | None:
+    """Of one VIP. None: it was not seen."""
+    change, when = injected(case), took(case, move)
+    if change is None or when is None:
+        return None
+    return Takeover(
+        seconds=round(max(0.0, when.at - change.at), 4), error_s=round(change.error_s + when.error_s + GRAIN_S, 4),
+        how=when.how,
+    )  # fmt: skip
+
+
 def lost_in(case: Case, vip: str, *, back: bool) -> Lost | None:
     """What clients lost from the injection (or arming) until it was put back; back: from then on. None: not begun."""
     put_back = case.put_back_at
@@ -138,31 +208,32 @@ def lost_in(case: Case, vip: str, *, back: bool) -> Lost | None:
     if begin is None or end <= begin:
         return None
     known = case.clients.known
-    if known is not None and (back or not case.over):
-        end = min(end, known[1])  # the last requests before now are under way, or measuring is over
-    return lost(case.clients.requests, vip, begin, end, known or (0.0, 0.0)) if end > begin else None
+    # The last requests before now are under way, or measuring is over; what has failed of them is known all the same.
+    partly = known is not None and (back or not case.over)
+    if known is not None and partly and known[1] <= begin:
+        return None
+    return lost(case.clients.requests, vip, begin, end, known or (0.0, 0.0), partly=partly)
 
 
 def measured(case: Case) -> Measured:
     """Everything that could be measured; None where it could not."""
-    change, every = injected(case), vips(case.expected)
-    takeover: dict[str, float | None] = {}
-    for move in case.expected.moves:
-        when = took(case, move)
-        takeover[move.vip] = None if change is None or when is None else round(max(0.0, when.at - change.at), 4)
+    every = vips(case.expected)
+    moved = {move.vip: takeover(case, move) for move in case.expected.moves}
     begun, known = case.seen.began("change") is not None, case.clients.known is not None
     requests = case.clients.requests
     return Measured(
-        takeover_s=takeover,
-        outage_s={v: _figure(lost_in(case, v, back=False)) for v in every} if begun else {},
-        failback_outage_s={v: _figure(lost_in(case, v, back=True)) for v in every} if case.put_back_at else {},
+        takeover_s={v: None if t is None else t.seconds for v, t in moved.items()},
+        takeover_error_s={v: None if t is None else t.error_s for v, t in moved.items()},
+        outage_s={v: figure(lost_in(case, v, back=False)) for v in every} if begun else {},
+        failback_outage_s={v: figure(lost_in(case, v, back=True)) for v in every} if case.put_back_at else {},
         requests=len(requests) if known else None,
         failed=sum(not r.ok for r in requests) if known else None,
         probe_interval_ms=case.clients.interval_ms,
     )
 
 
-def _figure(found: Lost | None) -> float | None:
+def figure(found: Lost | None) -> float | None:
+    """Of an outage, as it is written down."""
     return None if found is None or found.longest_s is None else round(found.longest_s, 4)
 
 

@@ -125,26 +125,31 @@ def lost(
     begin: float,
     end: float | None = None,
     known: tuple[float, float] | None = None,
+    *,
+    partly: bool = False,
 ) -> Lost:
     """What was lost through `vip` between `begin` and `end`, seconds since the epoch; None: the end of measuring.
 
     requests: all of the measurement, not those of the window: outages are followed beyond it.
     known: the time of which every request is among them (`runtime.traffic.Known`); None: at least the window.
+    partly: judged as far as `known` goes: measuring goes on, or it ended within the window.
     """
     ordered = _ordered(requests, vip)
     measured = known[1] if known is not None else max((r.started for r in ordered), default=begin)
     until, end = (measured, math.inf) if end is None else (end, end)
+    if partly:
+        until = min(until, measured)
     found = find(ordered, vip)
     own = tuple(f for f in found if begin <= f.noticed < end)
     before = next((f for f in found if f.noticed < begin and (f.ended is None or f.ended > begin)), None)
-    inside = [r for r in ordered if begin <= r.started < end]
+    inside = [r for r in ordered if begin <= r.started < (until if partly else end)]
     spans = [(f.outage.began, ordered[-1].ended if f.ended is None else f.ended) for f in own]
     at_least = _union(spans)
     longest = max((e - b for b, e in spans), default=0.0)
     gap = _gap([r.started for r in inside], begin, until)
     why: str | None = None
     if not inside:
-        why = "no request was made"
+        why = "no request was begun, or none could be judged"
     elif before is not None:
         why = "it was out already when this began"
     elif any(f.began is None for f in own):
@@ -154,7 +159,7 @@ def lost(
     elif known is not None and not (known[0] <= begin and until <= known[1]):
         why = "it was not measured all the time"
     elif gap > max(UNSEEN_S, longest):
-        why = f"no request was made for {gap:.2f} s"
+        why = f"for {gap:.2f} s no request was begun, or none could be judged"
     return Lost(
         vip=vip,
         longest_s=longest if why is None else None,

@@ -28,17 +28,14 @@ from haconsole.model.readings import (
 )
 from haconsole.model.spec import ClusterSpec
 from haconsole.model.state import ClockOffset, Known
+from haconsole.operations.drills.phases import begins, later
+from haconsole.operations.step import CarriedStep
 from haconsole.parse.text import clean
 
 MOST: Final = 4000
 """Lines, changes, packets kept of each kind."""
 LATE_S: Final = 0.02
 """How late a kernel's change may be told, besides the way of the connection (measured: 2 to 5 ms)."""
-_PHASES: Final[Mapping[str, Phase]] = {
-    "change": Phase.INJECT, "priority": Phase.TAKEOVER, "verify": Phase.TAKEOVER, "hold": Phase.HOLD,
-    "put-back": Phase.PUT_BACK, "restored": Phase.FAILBACK, "disarm": Phase.AFTER, "unlock": Phase.AFTER,
-}  # fmt: skip
-_ORDER: Final = list(Phase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,23 +95,6 @@ class Announced:
     place: str | None
 
 
-class Told(Protocol):
-    """A step of the executor (`runtime.executor.Told`)."""
-
-    @property
-    def step(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def started(self) -> float: ...
-    @property
-    def ended(self) -> float | None: ...
-    @property
-    def ok(self) -> bool | None: ...
-    @property
-    def left_s(self) -> float | None: ...
-
-
 SAME_RUN_S: Final = 2.0
 """keepalived announces a VIP five times at once, and again five seconds later."""
 
@@ -159,17 +139,18 @@ class Seen:
         """When it ended last; None: it has not."""
         return self._ended.get(step)
 
-    def told(self, told: Told, at: float) -> None:
+    def told(self, told: CarriedStep, at: float) -> None:
         """The executor tells of a step."""
         self._began.setdefault(told.step, told.started)
-        phase = _PHASES.get(told.step)
-        if phase is not None and _ORDER.index(phase) > _ORDER.index(self.phase):
+        phase = begins(told.step)
+        if phase is not None and later(phase, self.phase):
             self.phase = phase
         if told.left_s is not None:
             self.left_s, self.left_at = told.left_s, at
         step = DrillStep(
-            name=told.step, started=told.started, ended=told.ended, ok=told.ok, text=clean(told.text), command=None
-        )
+            name=told.step, started=told.started, ended=told.ended, ok=told.ok, text=clean(told.text),
+            command="\n".join(told.commands) or None,
+        )  # fmt: skip
         if told.ended is None:
             if self.running is None or self.running.name != told.step:
                 self._say(told.started, 0.0, None, Source.CONSOLE, f"{told.step} begins: {clean(told.text)}")
@@ -191,6 +172,11 @@ class Seen:
         """The change cuts the way to `node`: what is believed of it from the injection on is old, until it is
         connected anew."""
         self._cut = node
+
+    @property
+    def unreached(self) -> str | None:
+        """The node to which the change cut the way, until it is connected anew; None: none, or not yet."""
+        return self._cut if "change" in self._began else None
 
     # --- events -------------------------------------------------------------------------------------
 

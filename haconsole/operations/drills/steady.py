@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.model.drill import Claim
-from haconsole.model.readings import VrrpState
+from haconsole.model.readings import Address, VrrpState
 from haconsole.operations.job import Expectation
 from haconsole.parse.text import clean
 
@@ -52,11 +52,33 @@ def steady(picture: ClusterPicture) -> Steady:
 
 
 def addresses(node: NodePicture) -> tuple[str, ...] | None:
-    """`eth0 192.168.2.251/24` of every interface but lo, sorted; None: not read."""
+    """What was read of `ip a show`, in its shape, of every interface but lo; None: not read. A line for each interface
+    with its flags and state, below it its addresses: its own before those with a label."""
     if node.kernel is None:
         return None
-    found = [f"{clean(a.interface)} {a.address}" for a in node.kernel.addresses if a.interface != "lo"]
-    return tuple(sorted(found))
+    found: list[str] = []
+    links = {n: link for n, link in node.kernel.links.items() if n != "lo"}
+    for name, link in sorted(links.items(), key=lambda item: (item[1].index or 0, item[0])):
+        flags = [*(["NO-CARRIER"] if link.up and not link.carrier else []), *(["UP"] if link.up else [])]
+        flags += ["LOWER_UP"] if link.carrier else []
+        number = "" if link.index is None else f"{link.index}: "
+        state = "" if link.state is None else f" state {clean(link.state)}"
+        found.append(f"{number}{clean(name)}: <{','.join(flags)}>{state}")
+        own = [a for a in node.kernel.addresses if a.interface == name]
+        found += [_address_line(a) for a in sorted(own, key=_in_order)]
+    return tuple(found)
+
+
+def _in_order(address: Address) -> tuple[int, bool, int, int]:
+    ip = address.address.ip
+    return ip.version, address.label is not None, int(ip), address.address.network.prefixlen
+
+
+def _address_line(address: Address) -> str:
+    family = "inet" if address.address.version == 4 else "inet6"
+    name = f" {clean(address.label or address.interface)}" if family == "inet" else ""
+    failed = " dadfailed" if address.dad_failed else ""
+    return f"    {family} {address.address} scope {clean(address.scope)}{failed}{name}"
 
 
 def own_addresses(node: NodePicture) -> tuple[str, ...] | None:

@@ -15,6 +15,7 @@ from typing import Final, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from haconsole.model.drill import Claim, DrillRecord, DrillStep, Measured, Moment, NodeEvidence
+from haconsole.model.operation import Saved
 from haconsole.operations.drills.steady import Steady
 
 VERSION: Final = 1
@@ -50,10 +51,12 @@ class Begun:
 class Entry:
     """One line of the journal: exactly one of the fields is set. `at`: console clock."""
 
-    what: Literal["begun", "step", "moment", "measured", "during", "addresses"]
+    what: Literal["begun", "step", "saved", "moment", "measured", "during", "addresses"]
     at: float
     begun: Begun | None = None
     step: DrillStep | None = None
+    saved: Saved | None = None
+    """What the node saved before anything was changed."""
     moment: Moment | None = None
     measured: Measured | None = None
     during: tuple[Claim, ...] | None = None
@@ -97,6 +100,8 @@ class Story:
     begun: Begun
     record: DrillRecord
     last_at: float
+    saved: Saved | None = None
+    """What must be the same afterwards; None: nothing was saved, or its console did not know."""
 
     def step(self, name: str) -> DrillStep | None:
         """The last step of that name that ended; None: it did not."""
@@ -124,6 +129,7 @@ def story(lines: Iterable[bytes]) -> Story:
     begun = [e.begun for e in entries if e.begun is not None][-1]  # first before the baseline, then with what it was
     record = begun.record
     steps = tuple(e.step for e in entries if e.step is not None)
+    saved = [e.saved for e in entries if e.saved is not None]
     moments = tuple(e.moment for e in entries if e.moment is not None)[:MOST_MOMENTS]
     figures = [e.measured for e in entries if e.measured is not None]
     claims = [e.during for e in entries if e.during is not None]
@@ -142,4 +148,5 @@ def story(lines: Iterable[bytes]) -> Story:
             nodes=nodes,
         ),
         last_at=entries[-1].at,
+        saved=saved[-1] if saved else None,
     )

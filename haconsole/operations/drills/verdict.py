@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from haconsole.model.drill import Claim, Measured, Verdict
 from haconsole.operations.drills.expect import Expected
 from haconsole.operations.job import Result
+
+BY_OPERATOR: Final = "stopped by the operator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,8 @@ class Ended:
     """It tripped after everything had moved as expected: while it was held."""
     causes: tuple[str, ...] = ()
     """Findings that were not there before, when it went wrong."""
+    busy: str | None = None
+    """That the machine which measured was too busy for it (`figures.Clients.busy`)."""
 
 
 def verdict(ended: Ended, claims: Sequence[Claim], expected: Expected, measured: Measured) -> tuple[Verdict, str]:
@@ -37,12 +42,13 @@ def verdict(ended: Ended, claims: Sequence[Claim], expected: Expected, measured:
         return Verdict.FAILED, ended.text + because
     wrong = _which(claims, lambda c: c.ok is False)
     if ended.result is Result.REVERTED:
-        return _reverted(ended, wrong, because)
+        return _reverted(ended, wrong, because + _busy(ended, claims))
     missing = [m.vip for m in expected.moves if measured.outage_s.get(m.vip) is None]
     if wrong or missing:
-        lacking = f"what clients of {' and '.join(missing)} lost was not measured" if missing else ""
-        words = "; ".join(w for w in (f"not as expected: {wrong}" if wrong else "", lacking) if w)
-        return Verdict.DEVIATED, words + because
+        lacking = "; ".join(f"what clients of {v} lost was {_why(v, claims)}" for v in missing)
+        first = f"not as expected: {wrong}" if wrong else "nothing was other than expected, but"
+        words = f"{first}{'; ' if wrong and lacking else ' ' if lacking else ''}{lacking}"
+        return Verdict.DEVIATED, words + because + _busy(ended, claims)
     blind = _which(claims, lambda c: c.ok is None)
     return Verdict.PASSED, "everything was as expected" + (f"; could not be told: {blind}" if blind else "")
 
@@ -51,11 +57,27 @@ def _reverted(ended: Ended, wrong: str, because: str) -> tuple[Verdict, str]:
     """It was put back early. The operator's wish, or something that went wrong after all had gone well, is an abort;
     a failover that did not happen is what the drill was to find out."""
     if ended.by_operator:
-        return Verdict.ABORTED, f"stopped by the operator: {ended.text}"
+        why = ended.text.removeprefix("put back: ").removeprefix(BY_OPERATOR).lstrip(":; ")
+        return Verdict.ABORTED, f"{BY_OPERATOR}; everything was put back" + (f"; {why}" if why else "")
     why = ended.text if ended.tripped is None else f"stop condition: {ended.tripped}; everything was put back"
     if ended.tripped is not None and ended.held:
         return Verdict.ABORTED, why + because
     return Verdict.DEVIATED, why + (f". Not as expected: {wrong}" if wrong else "") + because
+
+
+def _why(vip: str, claims: Sequence[Claim]) -> str:
+    """`not measured: …`, as the claim about it says."""
+    found = (c.evidence for c in claims if c.ok is None and f"clients of {vip} lose" in c.text)
+    return next((e for e in found if e.startswith("not measured")), "not measured")
+
+
+def _busy(ended: Ended, claims: Sequence[Claim]) -> str:
+    """Where figures of clients are wrong or missing and the machine was busy: whose doing that may be."""
+    doubtful = ended.tripped is not None or any(c.ok is not True and "clients of" in c.text for c in claims)
+    if ended.busy is None or not doubtful:
+        return ""
+    told = "what clients lost may be its doing and not the cluster's; run it again when it has less to do"
+    return f". But {ended.busy}: {told}"
 
 
 def _which(claims: Sequence[Claim], wanted: Callable[[Claim], bool]) -> str:

@@ -10,12 +10,15 @@ from haconsole.cluster.conclude import Snapshot
 from haconsole.tui import safe
 from haconsole.tui.screens.action_words import WordsScreen
 from haconsole.tui.screens.base import OverScreen
+from haconsole.tui.screens.take_over import TakeOverScreen
+from haconsole.tui.source import CannotError, LeftWish, Operations
 from haconsole.tui.view import levels
-from haconsole.tui.view.action_offers import Offer, node_rows, offer_details, offer_rows, offers
+from haconsole.tui.view.action_left import LeftOffer, left_details, left_offers, left_rows
+from haconsole.tui.view.action_offers import Offer, maintenance_rows, node_rows, offer_details, offer_rows, offers
 from haconsole.tui.view.findings import verdict_line
 from haconsole.tui.view.header import header
 from haconsole.tui.view.keys import Hint
-from haconsole.tui.view.text import Line, Tone, say
+from haconsole.tui.view.text import Level, Line, Tone, say, sign
 from haconsole.tui.widgets.lines import LinePane
 from haconsole.tui.widgets.toned import Bar
 
@@ -37,6 +40,12 @@ class ActionsScreen(OverScreen):
         self.cluster, self.node = cluster, node
         self._looked: tuple[Snapshot, int, int, str | None] | None = None
         self._offers: dict[str, Offer] = {}
+        self._left: dict[str, LeftOffer] = {}
+        """Ways with an operation that another console began."""
+
+    def hints(self) -> tuple[Hint, ...]:
+        every = Hint("M", "maintenance", "app.maintenance", rank=1)
+        return (every, *self.HINTS) if self.console.has_maintenance(self.cluster) else self.HINTS
 
     def compose(self) -> ComposeResult:
         yield self.head()
@@ -61,11 +70,16 @@ class ActionsScreen(OverScreen):
         if self.node is None:
             pane.title(_title("Actions on which node?"))
             rows = node_rows(snapshot, [levels.of_node(n, snapshot) for n in snapshot.picture.nodes], width)
+            rows += maintenance_rows(width) if self.console.has_maintenance(self.cluster) else ()
         else:
             pane.title(_title(f"Actions on {self.node}"))
             found = offers(snapshot.picture, self.node, busy=self.console.busy)
             self._offers = {o.key: o for o in found}
-            rows = offer_rows(snapshot.picture, found, width)
+            acting = self.console.under_way
+            ours = "" if acting is None else acting.operation
+            left = left_offers(snapshot.picture, self.node, ours=ours, busy=self.console.busy)
+            self._left = {o.key: o for o in left}
+            rows = (*left_rows(left, width), *offer_rows(snapshot.picture, found, width))
         height = max(3, min(len(rows) + (1 if flat else 2), self.size.height - 2 - ABOUT))
         if pane.styles.height is None or pane.styles.height.value != height:
             pane.styles.height = height
@@ -77,7 +91,12 @@ class ActionsScreen(OverScreen):
         about = self.query_one("#about", LinePane)
         offer = None if row is None else self._offers.get(row.key)
         about.display = self.node is not None
-        if offer is not None:
+        left = None if row is None else self._left.get(row.key)
+        if left is not None:
+            picture = self.console.snapshot(self.cluster).picture
+            about.title(_title(left.title))
+            about.show(left_details(left, picture, self.size.width - (3 if self.has_class("-flat") else 5)))
+        elif offer is not None:
             about.title(_title(offer.title))
             about.show(offer_details(offer, self.size.width - (3 if self.has_class("-flat") else 5)))
 
@@ -88,8 +107,15 @@ class ActionsScreen(OverScreen):
     def on_line_pane_chosen(self, message: LinePane.Chosen) -> None:
         """Go on with a node, or with an action that is possible."""
         kind, _, name = message.row.key.partition("/")
+        if kind == "maintenance":
+            self.console.action_maintenance()
+            return
         if kind == "node":
             self.console.push_screen(ActionsScreen(self.cluster, name))
+            return
+        left = self._left.get(message.row.key)
+        if left is not None:
+            self._choose(left)
             return
         offer = self._offers.get(message.row.key)
         if offer is None:
@@ -98,6 +124,33 @@ class ActionsScreen(OverScreen):
             safe.notify(self.console, f"{offer.title} on {offer.node} is not possible: {offer.why_not}")
         else:
             self.console.push_screen(WordsScreen(self.cluster, offer))
+
+    # --- what another console began -----------------------------------------------------------------------
+
+    def _choose(self, left: LeftOffer) -> None:
+        operations = self.console.operations(self.cluster)
+        if left.why_not is not None or operations is None:
+            safe.notify(self.console, f"{left.title} is not possible: {left.why_not or 'this console only looks'}")
+            return
+        about = self.query_one("#about", LinePane)
+        about.title(
+            (sign(Level.BUSY), say(" every node is asked what is under way; nothing is touched yet", Tone.BUSY))
+        )
+        self.run_worker(self._ask(operations, left), name="prepare", exclusive=True)
+
+    async def _ask(self, operations: Operations, left: LeftOffer) -> None:
+        try:
+            prepared = await operations.prepare_left(LeftWish(way=left.way, node=left.left.node))
+        except CannotError as error:
+            self._about()
+            safe.notify(self.console, f"{left.title}: {error}", severity="warning")
+            return
+        if self.console.screen is self:
+            screen = TakeOverScreen(self.cluster, prepared)
+            if screen.refused:
+                operations.refused(prepared)
+            self._about()
+            self.console.push_screen(screen)
 
 
 def _title(text: str) -> Line:

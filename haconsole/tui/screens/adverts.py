@@ -23,7 +23,8 @@ from haconsole.tui.screens.save import SaveScreen
 from haconsole.tui.view import adverts_stream as stream
 from haconsole.tui.view.adverts import Ours, learn, listeners, place_rows
 from haconsole.tui.view.adverts_detail import lane_details, packet_details, place_details
-from haconsole.tui.view.adverts_lanes import MANY, WINDOWS_S, lane_of, lane_table, look_at
+from haconsole.tui.view.adverts_lanes import MANY, WINDOWS_S, lane_of, lane_table
+from haconsole.tui.view.adverts_look import look_at
 from haconsole.tui.view.adverts_stream import Match, PacketRows, Stream, TakeoverIndex, number_of
 from haconsole.tui.view.findings import verdict_line
 from haconsole.tui.view.header import header

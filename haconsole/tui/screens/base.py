@@ -29,6 +29,8 @@ class ConsoleScreen(Screen[None]):
     ]
     HINTS: ClassVar[tuple[Hint, ...]] = ()
     """Keys of this screen for the last line, besides those of the app."""
+    ASKS: ClassVar[bool] = False
+    """It asks for an answer: no key of another screen throws that away."""
 
     @property
     def console(self) -> ConsoleApp:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
@@ -31,6 +32,7 @@ class ConfirmScreen(OverScreen):
     """As prepared at one moment; the guards are asked again under the lock. Refused: no field at all."""
 
     AUTO_FOCUS = "#cancel"
+    ASKS = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up", "scroll(-1)", "Up", show=False, id="pane.up"),
         Binding("down", "scroll(1)", "Down", show=False, id="pane.down"),
@@ -81,7 +83,12 @@ class ConfirmScreen(OverScreen):
         with Horizontal(id="answer"):
             yield Choice("Cancel", id="cancel")
             if not self.refused:
-                entry = Input(placeholder=printable(f"type {self.phrase} to go on"), compact=True, id="typed")
+                entry = Input(
+                    placeholder=printable(f"type {self.phrase} to go on"),
+                    select_on_focus=False,
+                    compact=True,
+                    id="typed",
+                )
                 entry.cursor_blink = False
                 yield entry
         yield Bar(id="said")
@@ -139,6 +146,30 @@ class ConfirmScreen(OverScreen):
         guards = self._overridable
         self.console.pop_screen()
         await self._override(guards)
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed while Cancel has the focus is typed into the field: it may be the name."""
+        character = event.character
+        if character is None or not event.is_printable or character in {" ", "?"}:
+            return  # a blank chooses Cancel, and no name has the sign that asks for help
+        if self._type(character):
+            event.prevent_default()
+            event.stop()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """As typed; of several lines the first, as in any field."""
+        lines = event.text.splitlines()
+        if lines and self._type(lines[0]):
+            event.stop()
+
+    def _type(self, text: str) -> bool:
+        """Into the field, from Cancel. False: there is no field, or it has the focus and does that itself."""
+        for entry in self.query("#typed").results(Input):
+            if not entry.has_focus:
+                entry.focus()
+                entry.insert_text_at_cursor(text)
+                return True
+        return False
 
     def on_choice_chosen(self, message: Choice.Chosen) -> None:
         """Cancel: nothing was touched."""

@@ -58,6 +58,8 @@ class DrillsScreen(ConsoleScreen):
         self._offers: dict[str, Offered] = {}
         self._looked: tuple[object, ...] = ()
         self._resting: Timer | None = None
+        self._begun: object = None
+        """The last row of drills that was begun: what was marked for it is done with."""
 
     def compose(self) -> ComposeResult:
         yield self.head()
@@ -70,6 +72,9 @@ class DrillsScreen(ConsoleScreen):
 
     def on_screen_resume(self) -> None:
         super().on_screen_resume()
+        acting = self.console.acting
+        if acting is not None and acting is not self._begun:
+            self._begun, self.marked = acting, []
         if self.shelf is not None:
             self.run_worker(self._read(), name="shelf", exclusive=True, group="shelf")
 
@@ -98,18 +103,18 @@ class DrillsScreen(ConsoleScreen):
         pane.title(self._title())
         if self.shelf is None:
             return
-        from haconsole.tui.view.drill_list import drill_rows, heading, offered
+        from haconsole.tui.view.drill_list import drill_table, offered
 
         flat = self.has_class("-flat")
         width = self.size.width - (3 if flat else 5)
         found = offered(snapshot.picture, self.shelf.drills, self.shelf.past, self._asked, self.console.busy)
         self._offers = {o.key: o for o in found}
         self.marked = [k for k in self.marked if k in self._offers]
-        rows = drill_rows(found, self.marked, width, now)
+        heading, rows = drill_table(found, self.marked, width, now)
         height = max(3, min(len(rows) + 1 + (1 if flat else 2), self.size.height - 2 - ABOUT))
         if pane.styles.height is None or pane.styles.height.value != height:
             pane.styles.height = height
-        pane.show(rows, heading(width))
+        pane.show(rows, heading)
         self._about(now)
 
     def _title(self) -> Line:

@@ -8,10 +8,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from haconsole.cluster.conclude import Snapshot
-from haconsole.operations.actions import duration
-from haconsole.tui import safe
 from haconsole.tui.acting import Acting
-from haconsole.tui.screens.base import OverScreen
+from haconsole.tui.screens.live import HeldScreen, set_height
 from haconsole.tui.view.action_running import (
     Shown,
     clock_rows,
@@ -22,20 +20,18 @@ from haconsole.tui.view.action_running import (
     vip_rows,
 )
 from haconsole.tui.view.events import WIDE_FROM, EventRows
-from haconsole.tui.view.findings import verdict_line
-from haconsole.tui.view.header import header
 from haconsole.tui.view.keys import Hint
 from haconsole.tui.view.text import Line, Row, Tone, say, short_names, sign
 from haconsole.tui.widgets.lines import LinePane
-from haconsole.tui.widgets.toned import Bar
 
 LOG_LEAST = 4
 """Lines of the log that stay, whatever else there is to show."""
 
 
-class RunningScreen(OverScreen):
-    """Leaving it changes nothing: the action goes on, every header says so, and `a` comes back."""
+class RunningScreen(HeldScreen):
+    """One action."""
 
+    COPIES = Hint("y", "copy the result", "screen.copy_result")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("e", "extend", "Extend: the node's timer anew", id="running.extend"),
         Binding("n", "end_hold", "End the hold now", id="running.end"),
@@ -43,24 +39,11 @@ class RunningScreen(OverScreen):
         Binding("y", "copy_result", "Copy the result", id="running.copy"),
     ]
 
-    def __init__(self, acting: Acting) -> None:
-        super().__init__()
-        self.acting = acting
-        self.cluster = acting.cluster
-        self._log: tuple[object, ...] = ()
+    acting: Acting
 
-    def hints(self) -> tuple[Hint, ...]:
-        back = Hint("esc", "back", "app.step_back", rank=1)
-        if not self.acting.runs:
-            return (Hint("y", "copy the result", "screen.copy_result"), back, Hint("q", "quit", "app.quit"))
-        found: list[Hint] = []
-        if self.acting.armed:
-            found.append(Hint("e", "extend", "screen.extend"))
-        if self.acting.holds:
-            found.append(Hint("n", "end the hold now", "screen.end_hold"))
-        if not self.acting.stopping:
-            found.append(Hint("X", "abort and put everything back", "screen.abort"))
-        return (*found, back)
+    def __init__(self, acting: Acting) -> None:
+        super().__init__(acting)
+        self._log: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         yield self.head()
@@ -71,13 +54,7 @@ class RunningScreen(OverScreen):
     # --- drawing ------------------------------------------------------------------------------------------
 
     def look(self, now: float) -> None:
-        console, acting = self.console, self.acting
-        snapshot = console.snapshot(self.cluster)
-        acting.look(snapshot.picture)
-        if not acting.runs and acting is console.acting:
-            console.result_seen = True
-        standing = console.standing(now, read_only=snapshot.picture.spec.read_only)
-        self.query_one("#head", Bar).show(header(self.cluster, verdict_line(snapshot), standing, self.size.width))
+        snapshot = self.see(now)
         self._show_state(self._shown(snapshot, now))
         self._show_log(snapshot)
 
@@ -89,22 +66,19 @@ class RunningScreen(OverScreen):
         )  # fmt: skip
 
     def _show_state(self, shown: Shown) -> None:
-        flat = self.has_class("-flat")
-        width = self.size.width - (3 if flat else 5)
+        width = self.inside
         pane = self.query_one("#state", LinePane)
         if shown.report is not None:
             rows: tuple[Row, ...] = result_rows(shown, width, self.console.zone)
             level = result_level(shown.report)
             title: Line = (sign(level), say(f" {shown.plan.action.text}", Tone.STRONG))
         else:
-            gap = () if flat else (Row("gap", ()),)
+            gap = () if self.has_class("-flat") else (Row("gap", ()),)
             steps = step_rows(shown, width, self.size.height)
             rows = (*clock_rows(shown, width), *gap, *steps, *gap, *vip_rows(shown, width))
             title = (say(shown.plan.action.text, Tone.STRONG),)
-        most = self.size.height - 2 - LOG_LEAST - (1 if flat else 2)
-        height = max(3, min(len(rows) + (1 if flat else 2), most))
-        if pane.styles.height is None or pane.styles.height.value != height:
-            pane.styles.height = height
+        most = self.size.height - 2 - LOG_LEAST - self.frame
+        set_height(pane, max(3, min(len(rows) + self.frame, most)))
         pane.title(title)
         pane.show(rows)
 
@@ -124,50 +98,7 @@ class RunningScreen(OverScreen):
 
     # --- keys ---------------------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what does something now."""
-        match action:
-            case "extend":
-                return self.acting.armed
-            case "end_hold":
-                return self.acting.holds
-            case "abort":
-                return self.acting.runs and not self.acting.stopping
-            case "copy_result":
-                return not self.acting.runs
-            case _:
-                return super().check_action(action, parameters)
-
-    async def action_extend(self) -> None:
-        """Wind the node's timer up again."""
-        self.run_worker(self._extend(), name="extend", group="extend", exclusive=False)
-
-    async def _extend(self) -> None:
-        seconds = await self.acting.extend()
-        if seconds is None:
-            safe.notify(self.console, "not extended: the node's timer is as it was", severity="warning")
-        else:
-            safe.notify(self.console, f"extended: the node heals itself in {duration(seconds)}")
-        self.tick(self.console.now())
-
-    def action_end_hold(self) -> None:
-        """Put back now, as planned."""
-        if self.acting.end_hold():
-            safe.notify(self.console, "the hold ends now: it is put back, and verified")
-
-    def action_abort(self) -> None:
-        """Put everything back; asks nothing, for it is always safe."""
-        if self.acting.abort():
-            waits = "; its way is cut: that must wait for the node" if self.acting.plan.action.own_path else ""
-            safe.notify(self.console, f"aborted: everything is put back{waits}", severity="warning")
-            self.tick(self.console.now())
-
     def action_copy_result(self) -> None:
         """The whole result, for a ticket."""
         now = self.console.now()
         self.console.copy_text(result_text(self._shown(self.console.snapshot(self.cluster), now), self.console.zone))
-
-    def on_unmount(self) -> None:
-        """It goes on behind the other screens."""
-        if self.acting.runs and self.console.is_running and not self.acting.stopping:
-            safe.notify(self.console, "it goes on; a shows it, q puts everything back and leaves")

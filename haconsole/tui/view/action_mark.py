@@ -16,8 +16,13 @@ def own_mark(action: str, node: str, left_s: float | None, *, stopping: bool) ->
     return (sign(Level.BUSY), say(f" {word} {middle(node, 16)}{left}", Tone.WARNING, "app.actions"))
 
 
-def told_mark(told: Mapping[str, NodeOperation], ours: str | None = None) -> Line:
-    """Locks that hold and drain notes, as the nodes told them. ours: the operation that `own_mark` shows."""
+def told_mark(
+    told: Mapping[str, NodeOperation], ours: str | None = None, age_s: Mapping[str, float] | None = None
+) -> Line:
+    """Locks that hold and drain notes, as the nodes told them. ours: the operation that `own_mark` shows.
+
+    age_s: how long ago each told it; with it the time is shown that a drain has left, by the node's own timer.
+    """
     parts: list[Line] = []
     locks = {o.lock.operation: o.lock for o in told.values() if o.lock is not None and (o.lock_left_s or 0.0) > 0}
     locks.pop(ours or "", None)
@@ -27,5 +32,15 @@ def told_mark(told: Mapping[str, NodeOperation], ours: str | None = None) -> Lin
         parts.append((sign(Level.BUSY), say(told_of, Tone.WARNING)))
     for name, one in told.items():
         if one.drain is not None:
-            parts.append((sign(Level.WARNING), say(f" {middle(name, 16)} drained", Tone.WARNING)))
+            left = _left_s(one, None if age_s is None else age_s.get(name))
+            more = "" if left is None else f" {left_word(left)}"
+            parts.append((sign(Level.WARNING), say(f" {middle(name, 16)} drained{more}", Tone.WARNING)))
     return join(parts, 2)
+
+
+def _left_s(told: NodeOperation, age_s: float | None) -> float | None:
+    """Until the node ends its drain; None: it has no end, or none is told."""
+    ends = [at for slot, at in told.deadlines_uptime_s if slot not in dict(told.decided)]
+    if age_s is None or not ends or told.revert not in {"drain", "drain-stop"}:
+        return None
+    return max(0.0, max(ends) - told.uptime_s - age_s)

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from haconsole.cluster.conclude import Snapshot
-from haconsole.cluster.forecast import Forecast, VipForecast, forecast
+from haconsole.cluster.forecast import forecast
 from haconsole.cluster.forecast_times import NOTHING
+from haconsole.cluster.forecast_values import Forecast, VipForecast
 from haconsole.cluster.forecast_watch import drain_files, drain_scripts
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.readings import UnitReading
@@ -206,6 +207,13 @@ def node_rows(snapshot: Snapshot, levels: Sequence[Level], width: int) -> tuple[
         line: Line = (sign(level), blank(1), *pad((say(middle(node.name, 30)),), 32), say(told, Tone.QUIET))
         rows.append(Row(f"node/{node.name}", crop(line, width), level, node.name))
     return tuple(rows)
+
+
+def maintenance_rows(width: int) -> tuple[Row, ...]:
+    """What is done to all nodes instead of one."""
+    line: Line = (say("M", Tone.KEY), say(" Maintenance of all nodes, one after the other", Tone.STRONG))
+    more: Line = (say("  drain, patch and reboot, check, give back", Tone.QUIET),)
+    return (Row("maintenance/", crop((*line, *more), width)),)
 
 
 def offer_rows(picture: ClusterPicture, found: Sequence[Offer], width: int) -> tuple[Row, ...]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from haconsole.cluster.forecast_times import Span
 from haconsole.cluster.picture import ClusterPicture, VipPicture
 from haconsole.model.spec import IpAddress
 from haconsole.operations.guards_context import Guard
 from haconsole.operations.job import Result
 from haconsole.operations.plan import Do, Plan
 from haconsole.tui.view import details
+from haconsole.tui.view.action_differences import differences
 from haconsole.tui.view.action_losses import Loss, Losses
+from haconsole.tui.view.action_losses import told as losses_told
 from haconsole.tui.view.details import fact
 from haconsole.tui.view.text import (
     Level,
@@ -205,18 +207,29 @@ def _step_row(index: int, stage: Stage, width: int) -> Row:
 
 def vip_rows(shown: Shown, width: int) -> tuple[Row, ...]:
     """A line for each VIP: holder by kernel, the client's answer, lost so far beside what was predicted."""
+    return vip_table(shown.picture, shown.losses, shown.now, width, shown.plan)
+
+
+def vip_table(
+    picture: ClusterPicture, losses: Losses, now: float, width: int, plan: Plan | None = None
+) -> tuple[Row, ...]:
+    """plan None: nothing was predicted."""
     narrow = width < WIDE_FROM
     titles = (("VIP", 15), ("kernel", 10 if narrow else 24), ("client", 6 if narrow else 15), ("lost so far", 12))
     heading = (blank(1), *join([pad((say(text, Tone.QUIET),), size) for text, size in titles], 2))
-    return (Row("vips", crop(heading, width)), *(_vip_row(v, shown, width) for v in shown.picture.vips))
+    rows: list[Row] = []
+    for vip in picture.vips:
+        lost = (*lost_line(losses.of(vip.address), now), say(_predicted(plan, vip.address), Tone.QUIET))
+        rows.append(_vip_row(vip, picture, lost, width))
+    return (Row("vips", crop(heading, width)), *rows)
 
 
-def _vip_row(vip: VipPicture, shown: Shown, width: int) -> Row:
-    holder = _holder(vip, shown.picture, width)
+def _vip_row(vip: VipPicture, picture: ClusterPicture, lost: Line, width: int) -> Row:
+    holder = _holder(vip, picture, width)
     narrow = width < WIDE_FROM
     parts = [
         pad((say(vip.address),), 15), pad(holder, 10 if narrow else 24), pad(_client(vip), 6 if narrow else 15),
-        _lost(vip, shown),
+        lost,
     ]  # fmt: skip
     return Row(f"vip/{vip.address}", crop((blank(1), *join(parts, 2)), width), copy=str(vip.address))
 
@@ -244,27 +257,36 @@ def _client(vip: VipPicture) -> Line:
     return (sign(Level.CRITICAL), say(f" {result.error or result.status or 'refused'}", Tone.CRITICAL))
 
 
-def _lost(vip: VipPicture, shown: Shown) -> Line:
-    loss = shown.losses.of(vip.address)
-    return (*lost_line(loss, shown.now), say(_predicted(shown.plan, vip.address), Tone.QUIET))
-
-
 def lost_line(loss: Loss | None, now: float) -> Line:
     """What was lost so far, by the console's own requests: at most so much."""
     if loss is None or loss.asked == 0:
         return (say("not asked yet", Tone.UNKNOWN),)
     if loss.failed == 0:
-        return (say(f"nothing lost of {loss.asked}"),)
+        return (say(f"{loss.failed} of {loss.asked} failed"),)
     seconds = loss.lost_until(now)
     told = "for how long is not known" if seconds is None else f"≤ {seconds:.1f} s"
     return (say(f"lost {loss.failed} of {loss.asked}, {told}", Tone.WARNING),)
 
 
-def _predicted(plan: Plan, address: IpAddress) -> str:
-    vip = next((v for v in plan.predicted.vips if v.address == address), None)
-    if vip is None or vip.outage is None or vip.moves is not True:
-        return ""
-    return f"  predicted {vip.outage}"
+def lost_rows(address: IpAddress, losses: Losses, now: float, width: int, plan: Plan | None = None) -> Iterator[Row]:
+    """What clients of one VIP lost when all is over. plan None: nothing was predicted."""
+    level, told_lost = losses_told(losses.of(address), now, _outage(plan, address))
+    label = str(address)
+    if len(label) < details.LABEL:
+        yield from fact(label, told_lost, width, level=level)
+    else:
+        yield from fact("", f"{label}: {told_lost}", width, level=level)
+
+
+def _predicted(plan: Plan | None, address: IpAddress) -> str:
+    outage = _outage(plan, address)
+    return "" if outage is None else f"  predicted {outage}"
+
+
+def _outage(plan: Plan | None, address: IpAddress) -> Span | None:
+    """Of a VIP that moves."""
+    vip = next((v for v in plan.predicted.vips if v.address == address), None) if plan is not None else None
+    return vip.outage if vip is not None and vip.moves is True else None
 
 
 # --- the result -------------------------------------------------------------------------------------------
@@ -291,7 +313,7 @@ def _result(shown: Shown, report: Report, width: int, zone: Times) -> Iterator[R
         yield from fact("still armed", left(shown), width)
     yield from details.heading("Clients", width)
     for vip in shown.picture.vips:
-        yield Row(f"lost/{vip.address}", crop((blank(2), *pad((say(vip.address),), 18), *_lost(vip, shown)), width))
+        yield from lost_rows(vip.address, shown.losses, shown.now, width, shown.plan)
     yield from _differences(report, width)
     yield from details.heading("Steps", width)
     for i, told in enumerate(report.steps):
@@ -312,23 +334,8 @@ def _differences(report: Report, width: int) -> Iterator[Row]:
     if report.before is None or report.after is None:
         return
     yield from details.heading("Before and after", width)
-    found = list(_differ("", report.before, report.after))
-    if not found:
-        yield from fact("", "nothing that was read differs", width)
-    for where, before, after in found:
-        yield from fact(where, f"{_word(before)} → {_word(after)}", width)
-
-
-def _differ(where: str, before: object, after: object) -> Iterator[tuple[str, object, object]]:
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in dict.fromkeys((*before, *after)):
-            yield from _differ(f"{where} {key}".strip(), before.get(key), after.get(key))
-    elif before != after:
-        yield where, before, after
-
-
-def _word(value: object) -> str:
-    return "not known" if value is None else value if isinstance(value, str) else json.dumps(value, default=str)
+    for line in list(differences(report.before, report.after)) or ["nothing that was read differs"]:
+        yield from fact("", line, width)
 
 
 def result_text(shown: Shown, zone: Times) -> str:

@@ -13,7 +13,7 @@ from haconsole.model.packets import Advert, Announcement, Carp, Envelope, Packet
 from haconsole.tui.view import times
 from haconsole.tui.view.adverts import Ours, counts_line, remedy_rows, seconds, standing
 from haconsole.tui.view.adverts_bytes import hex_rows, part_rows, parts
-from haconsole.tui.view.adverts_lanes import Look, judge
+from haconsole.tui.view.adverts_look import Look, judge
 from haconsole.tui.view.adverts_words import CHECKSUMS, KINDS, PROBLEMS, Takeovers, authentication, kind_of, takeover_of
 from haconsole.tui.view.details import fact, heading, nothing, shown
 from haconsole.tui.view.text import Level, Row, Tone, plain

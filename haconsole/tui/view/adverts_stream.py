@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, overload
+from typing import Final
 
 from haconsole.cluster.hearing import Hearing
 from haconsole.model.capture import Heard
@@ -230,14 +230,7 @@ class PacketRows(KeyedRows):
     def __len__(self) -> int:
         return len(self.shown.packets)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            pairs = zip(self.shown.numbers[index], self.shown.packets[index], strict=True)
-            return [self._row(n, p) for n, p in pairs]
+    def made(self, index: int) -> Row:
         return self._row(self.shown.numbers[index], self.shown.packets[index])
 
     def index_of(self, key: str) -> int | None:

@@ -15,12 +15,12 @@ from haconsole.runtime.operate import Words, WordsError, action_of
 from haconsole.tui.view import times
 from haconsole.tui.view.details import fact
 from haconsole.tui.view.drill_words import figure, short, span, verdict_level, vip_rows
-from haconsole.tui.view.text import Level, Line, Row, Tone, blank, crop, middle, pad, say, short_names, sign
+from haconsole.tui.view.table import Column, Table
+from haconsole.tui.view.text import Level, Line, Row, Tone, say, short_names, sign, width_of
 
 if TYPE_CHECKING:
     from haconsole.operations.guards_context import Guard
 
-WIDE_FROM: Final = 110
 OLD_S: Final = 120.0
 """Answers of guards that are older are asked for again."""
 
@@ -99,41 +99,53 @@ def _unsteady(found: Sequence[Claim]) -> str | None:
 # --- rows -------------------------------------------------------------------------------------------------
 
 
-def drill_rows(found: Sequence[Offered], marked: Collection[str], width: int, now: float) -> tuple[Row, ...]:
-    """marked: keys of those in the row of drills."""
+def drill_table(
+    found: Sequence[Offered], marked: Collection[str], width: int, now: float
+) -> tuple[Line, tuple[Row, ...]]:
+    """(heading, rows). marked: keys of those in the row of drills. Where room is short ages and targets go first, then
+    the middles of names."""
     names = short_names(dict.fromkeys(o.node for o in found))
     order = [o.key for o in found if o.key in marked]
-    return tuple(_row(o, names, order, width, now) for o in found)
+    table = Table(_COLUMNS, (), width, gap=1)
+    for words in _WORDS:
+        cells = [_cells(o, names, order, words, now) for o in found]
+        table = Table(_COLUMNS, cells, width, gap=1)
+        if all(width_of(cell) <= room for row in cells for cell, room in zip(row, table.widths, strict=True)):
+            break
+    return table.heading(), tuple(Row(o.key, table.line(i), copy=o.title) for i, o in enumerate(found))
 
 
-def heading(width: int) -> Line:
-    """Over the columns."""
-    return (say("   ", Tone.QUIET), *_columns(width, *((say(t, Tone.QUIET),) for t in _TITLES)))
+_COLUMNS: Final = (
+    Column("", 2, 2),
+    Column("node", 5, 20, middle=True, give=1),
+    Column("drill", 10, 40, middle=True),
+    Column("guards", 9, 26, give=3),
+    Column("clients lose", 12, 60, give=2),
+    Column("last run", 17, 44, stretch=True, give=4),
+)
 
 
-_TITLES: Final = ("node", "drill", "guards", "clients lose", "last run")
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """In which columns everything is told."""
+
+    guards: bool = False
+    moves: bool = False
+    last: bool = False
 
 
-def _columns(width: int, *cells: Line) -> Line:
-    """Node, drill, guards, what would move, the last run."""
-    wide = width >= WIDE_FROM
-    sizes = (10, 26, 26, 44) if wide else (7, 17, 11, 18)
-    line: Line = ()
-    for part in (*(pad(p, size) for p, size in zip(cells, sizes, strict=False)), cells[-1]):
-        line = (*line, *((blank(1),) if line else ()), *part)
-    return crop(line, width - 3)
+_WORDS: Final = (
+    _Words(guards=True, moves=True, last=True), _Words(moves=True, last=True), _Words(last=True), _Words(),
+)  # fmt: skip
 
 
-def _row(one: Offered, names: Mapping[str, str], order: list[str], width: int, now: float) -> Row:
-    wide = width >= WIDE_FROM
+def _cells(one: Offered, names: Mapping[str, str], order: list[str], words: _Words, now: float) -> tuple[Line, ...]:
     tone = Tone.STRONG if one.why_not is None else Tone.QUIET
-    mark = f"{order.index(one.key) + 1:>2} " if one.key in order else "   "
-    node = (say(middle(names.get(one.node, one.node), 10 if wide else 7), tone),)
-    line = _columns(
-        width, node, (say(middle(one.drill.name, 26 if wide else 17), tone),), _guards(one, wide, now),
-        _moves(one, names, wide=wide), _last(one.last, wide, now),
+    mark = f"{order.index(one.key) + 1:>2}" if one.key in order else ""
+    return (
+        (say(mark, Tone.KEY),), (say(names.get(one.node, one.node), tone),), (say(one.drill.name, tone),),
+        _guards(one, words.guards, now), _moves(one, names, wide=words.moves), _last(one.last, words.last, now),
     )  # fmt: skip
-    return Row(one.key, crop((say(mark, Tone.KEY), *line), width), copy=one.title)
 
 
 def _guards(one: Offered, wide: bool, now: float) -> Line:

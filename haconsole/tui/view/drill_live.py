@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 WIDE_FROM: Final = 120
 BIG_FROM: Final = 34
 """From so many lines of screen on, the node's timer is drawn large."""
+SAID: Final = 2
+"""Lines for what the running step says."""
 _OPEN_S: Final = 0.2
 """Not served for longer, as far as is known, is an outage that goes on."""
 _CLIENTS: Final = "clients"
@@ -65,11 +67,13 @@ def shown(drilling: Drilling, picture: ClusterPicture, now: float) -> Shown:
 
 def step_lines(drilling: Drilling, told: Shown, width: int, height: int) -> tuple[Row, ...]:
     """Steps, what is going on, and when the node heals itself."""
-    steps = list(step_rows(told, width, 0))
-    said = _between(drilling)
+    steps = [s for s in step_rows(told, width, 0) if not s.key.startswith("said/")]
+    said = _between(drilling) or _last(drilling)
     if said is not None:
-        steps = [s for s in steps if not s.key.startswith("said/")]
-        steps += [Row(f"said/{i}", (blank(2), say(t))) for i, t in enumerate(list(wrap(said, width - 2))[:2])]
+        lines = list(wrap(said, width - 4))
+        more = " …" if len(lines) > SAID else ""
+        shown_lines = [*lines[: SAID - 1], lines[SAID - 1] + more] if len(lines) >= SAID else lines
+        steps += [Row(f"said/{i}", (blank(2), say(t)), copy=said) for i, t in enumerate(shown_lines)]
     if height >= BIG_FROM:
         return (*clock_rows(told, width), Row("gap", ()), *steps)
     return (*steps, Row("left", _timer(told, width), copy=left(told)))
@@ -82,20 +86,33 @@ def _between(drilling: Drilling) -> str | None:
         return f"the guards of {drilling.item.title} are asked"
     if not drilling.steps and drilling.current is None:
         return "before: clients are measured; a steady state must be seen, else nothing is touched"
+    current = drilling.current
+    if current is not None and current.step == "put-back" and live is not None and live.seen.unreached is not None:
+        return f"put-back: the way to {drilling.node} is cut: it puts back when its own timer runs out"
     if drilling.current is None and live is not None and live.seen.phase is Phase.AFTER:
         return "after: the last log lines, announcements and readings come in"
     return None
+
+
+def _last(drilling: Drilling) -> str | None:
+    """What the step says that runs, or that ended last; None: none has begun."""
+    told = drilling.current or (drilling.steps[-1] if drilling.steps else None)
+    if told is None:
+        return None
+    return told.text if told.text.startswith(told.step) else f"{told.step}: {told.text}"
 
 
 def _timer(told: Shown, width: int) -> Line:
     if told.left_s is None:
         return clock_rows(told, width)[0].line
     tone = Tone.WARNING if told.left_s < 15 else Tone.STRONG
-    line: Line = (blank(2), say(left_word(told.left_s), tone), say(" until the node heals itself, by its own timer"))
+    line: Line = (blank(2), say(left_word(told.left_s), tone), say(" until the node heals itself"))
+    own_path = told.plan.action.own_path
     if told.stopping:
-        line = (*line, say("   aborted: all is being put back", Tone.WARNING))
-    elif told.plan.action.own_path:
-        line = (*line, say("   own path cut", Tone.WARNING))
+        what = "waits for that, its way is cut" if own_path else "all is being put back"
+        line = (*line, say(f"   aborted: {what}", Tone.WARNING))
+    else:
+        line = (*line, say(", by its own timer"), say("   own path cut" if own_path else "", Tone.WARNING))
     return crop(line, width)
 
 
@@ -173,12 +190,15 @@ def _lost(vip: str, measured: Measured, told: Predicted, *, back: bool, open_s: 
     if open_s > _OPEN_S and not past:
         return (say(word), *pad((say(f"{open_s:.1f} s", Tone.WARNING),), 8), sign(Level.BUSY), say(tail, Tone.QUIET))
     seconds = figures.get(vip)
+    settled = order.index(phase) >= order.index(Phase.AFTER if back else Phase.HOLD)
+    if seconds is None and not settled:
+        return (say(word), *pad((say("–"),), 8), sign(Level.BUSY), say(tail, Tone.QUIET))
     ok = None if seconds is None else seconds == 0 if not moves else None
     if seconds is not None and predicted is not None:
-        ok = predicted.holds(seconds)
-    settled = order.index(phase) >= order.index(Phase.AFTER if back else Phase.HOLD)
-    if seconds == 0 and predicted is not None and not settled:
-        ok = None  # it may still come
+        ok = predicted.agrees(seconds, measured.doubt("failback_outage_s" if back else "outage_s", vip))
+        early = seconds == 0 or (not ok and (predicted.high is None or seconds <= predicted.high))
+        if early and not settled:
+            ok = None  # more may come
     return (say(word), *pad(_figure(seconds, ok=ok), 8), _judged(ok, seconds), say(tail, Tone.QUIET))
 
 
@@ -214,8 +234,10 @@ def log_rows(seen: Seen, node: str, width: int, zone: Times, injected: float | N
         rows.append(Row(f"{number}/{line.at}/{line.text}", crop(shown_line, width), copy=f"{stamp} {line.text}"))
     if not rows:
         why = seen.log_unread.get(node)
-        told = f"its log cannot be read: {why}" if why else "it has written nothing since the drill began"
+        told = f"its log cannot be read: {why}" if why else "nothing since the drill began"
         level = Level.UNKNOWN if why else Level.NONE
+        if seen.unreached == node:
+            told, level = "way cut: its lines come later", Level.UNKNOWN
         rows.append(Row("none", crop((sign(level), say(f" {told}", Tone.QUIET)), width)))
     return tuple(rows)
 
@@ -231,7 +253,7 @@ def claims_of(drilling: Drilling) -> tuple[tuple[Claim, Level], ...]:
     order = list(Phase)
     phase = order.index(live.seen.phase)
     back = phase >= order.index(Phase.PUT_BACK)
-    told = [(c, claim_level(c.ok, over=back)) for c in live.hypothesis.during]
+    told = [(c, claim_level(c.ok, over=back and live.seen.unreached is None)) for c in live.hypothesis.during]
     if back:
         told += [(c, claim_level(c.ok, over=phase >= order.index(Phase.OVER))) for c in live.hypothesis.after]
     if phase <= order.index(Phase.BEFORE):
@@ -264,7 +286,9 @@ def claims_title(found: Sequence[tuple[Claim, Level]], drilling: Drilling) -> Li
     """How many are true, open, wrong."""
     live = drilling.live
     tail: Line = ()
-    if live is not None and live.hypothesis.after and list(Phase).index(live.seen.phase) < 5:
+    if live is None:
+        return (say("Expectations", Tone.STRONG),)
+    if live.hypothesis.after and list(Phase).index(live.seen.phase) < 5:
         tail = (say(f"  then {len(live.hypothesis.after)} of the way back", Tone.QUIET),)
     return (say("Expectations  ", Tone.STRONG), *counted([level for _, level in found]), *tail)
 

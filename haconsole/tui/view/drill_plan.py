@@ -40,11 +40,12 @@ def _list(runs: Sequence[Run], width: int) -> Iterator[Row]:
     for number, run in enumerate(runs, 1):
         refused = run.plan.refused
         level = Level.CRITICAL if refused else Level.OK
-        word = f"REFUSED by {', '.join(g.id for g in refused)}" if refused else "guards allow it"
-        losses = [f"{short(v)} {span(r, few=True)}" for v, r in run.expected.predicted.outage_s.items()]
-        lost = f"; clients lose {', '.join(losses)}" if losses else ""
-        line = (say(f"  {number} "), sign(level), say(f" {run.drill.name} on {run.node}: {word}{lost}"))
-        yield Row(f"row/{number}", crop(line, width), level)
+        word = f"REFUSED by {', '.join(g.id for g in refused)}" if refused else "allowed"
+        losses = [f"{short(v)} lost for {span(r, few=True)}" for v, r in run.expected.predicted.outage_s.items()]
+        lost = f"; {', '.join(losses)}" if losses else ""
+        for i, text in enumerate(wrap(f"{run.drill.name} on {run.node}: {word}{lost}", max(8, width - 6))):
+            head = (say(f"  {number} "), sign(level), say(" ")) if i == 0 else (say(" " * 6),)
+            yield Row(f"row/{number}/{i}", crop((*head, say(text)), width), level)
     told = "each is only begun if the one before left the cluster healthy, and its guards, asked again then, allow it"
     for i, text in enumerate(wrap(told, max(8, width - 2))):
         yield Row(f"row/each/{i}", (say(f"  {text}", Tone.QUIET),))
@@ -60,7 +61,10 @@ def predicted_rows(expected: Expected, drill: Drill, width: int) -> Iterator[Row
     yield from heading("Predicted", width)
     yield from vip_rows(expected, width)
     hold = f"{drill.hold_s:g} s" if drill.hold_s < 120 else f"{drill.hold_s / 60:g} min"
-    yield from fact("held", f"{hold} from the takeover on, then it is put back", width)
+    told = f"{hold} from the takeover on, then it is put back"
+    if expected.own_path:
+        told = f"{hold} at least: the console's own way is cut, so the node alone puts back, when its timer runs out"
+    yield from fact("held", told, width)
     yield from heading("Because", width)
     for text in expected.predicted.because or ("nothing moves",):
         for i, piece in enumerate(wrap(text, max(8, width - 4))):

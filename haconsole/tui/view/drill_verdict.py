@@ -140,7 +140,8 @@ def _compared(record: DrillRecord, width: int) -> Iterator[Row]:
         level = claim_level(one.ok, over=True) if one.measured != "not measured" or one.predicted else Level.NONE
         cells = [pad((say(t),), s) for t, s in zip((one.vip, figure, predicted), sizes, strict=True)]
         line: Line = (blank(2), *(span for cell in cells for span in (*cell, blank(1))))
-        line = (*line, sign(level), say(f" {one.measured}", Tone.STRONG), say(f"  {one.words}", Tone.QUIET))
+        words = "" if not wide and level is Level.OK else f"  {one.words}"  # the sign says so, and there is no room
+        line = (*line, sign(level), say(f" {one.measured}", Tone.STRONG), say(words, Tone.QUIET))
         yield Row(f"figure/{one.vip}/{one.figure}", crop(line, width), level)
 
 

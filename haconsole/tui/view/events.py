@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, overload
+from typing import Final
 
 from haconsole.model.state import Occurrence
 from haconsole.tui.view import times
@@ -62,13 +62,7 @@ class EventRows(KeyedRows):
     def __len__(self) -> int:
         return len(self.log)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self._row(o) for o in self.log[index]]
+    def made(self, index: int) -> Row:
         return self._row(self.log[index])
 
     def index_of(self, key: str) -> int | None:

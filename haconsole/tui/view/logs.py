@@ -7,7 +7,7 @@ Rows stand in the order of time. Lines of different nodes share a row only where
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Final, overload
+from typing import Final
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.picture import ClusterPicture, NodePicture
@@ -92,13 +92,7 @@ class LogColumns(KeyedRows):
     def __len__(self) -> int:
         return len(self.moments)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self._row(m) for m in self.moments[index]]
+    def made(self, index: int) -> Row:
         return self._row(self.moments[index])
 
     def index_of(self, key: str) -> int | None:

@@ -12,7 +12,8 @@ from haconsole.tui.view import levels, times
 from haconsole.tui.view.details import fact, heading, nothing, shown
 from haconsole.tui.view.findings import finding_rows
 from haconsole.tui.view.instances import instance_level, state_word, track_items
-from haconsole.tui.view.nodes import interfaces_of_interest, listening, node_level, silent_rows, unit_state
+from haconsole.tui.view.node_rows import interfaces_of_interest, listening, silent_rows, unit_state
+from haconsole.tui.view.nodes import node_level
 from haconsole.tui.view.text import Level, Line, Row, Tone, blank, crop, join, say, sign
 from haconsole.tui.view.times import Times
 from haconsole.tui.view.vips import answer, bar

@@ -10,7 +10,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, overload
 
 from rich.cells import cell_len, set_cell_size
 
@@ -126,6 +126,18 @@ class KeyedRows(Sequence[Row]):
     @abstractmethod
     def index_of(self, key: str) -> int | None:
         """The index of the row with this key; None: there is none."""
+
+    @abstractmethod
+    def made(self, index: int) -> Row:
+        """The row at `index`, which is 0 at least and less than the length."""
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        places = range(len(self))[index]
+        return self.made(places) if isinstance(places, int) else [self.made(i) for i in places]
 
 
 def say(text: object, tone: Tone = Tone.PLAIN, action: str | None = None) -> Span:

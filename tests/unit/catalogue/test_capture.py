@@ -23,6 +23,7 @@ from haconsole.catalogue.command import StreamSpec
 from haconsole.io.capture import PROGRAM
 from haconsole.model.readings import Rights
 from haconsole.wire import frames, pcap
+from tests.support.processes import members
 from tests.support.wait import wait
 
 TCPDUMP = shutil.which("tcpdump", path="/usr/sbin:/usr/bin:/sbin:/bin")
@@ -233,19 +234,6 @@ class Running:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
         self.process.wait()
-
-
-def members(session: int) -> list[int]:
-    """Living processes of a session, by /proc."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
 
 
 def tool(folder: Path, name: str, text: str) -> None:

@@ -17,6 +17,8 @@ from haconsole.catalogue import read, script
 from haconsole.catalogue.command import CommandSpec, Names, Verb
 from haconsole.model.events import Subject
 from haconsole.model.readings import Rights
+from tests.support.processes import members
+from tests.support.wait import wait
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or shutil.which("stdbuf") is None, reason="the node's side wants GNU coreutils on Linux"
@@ -238,26 +240,8 @@ class Running:
         return self.process.stdout.readline()
 
 
-def members(session: int) -> list[int]:
-    """Processes of a session, by /proc."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[3]) == session and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return found
-
-
-def gone(session: int, seconds: float) -> bool:
-    end = time.monotonic() + seconds
-    while members(session):
-        if time.monotonic() > end:
-            return False
-        os.sched_yield()
-    return True
+def gone(session: int) -> None:
+    wait(lambda: not members(session), what="the session is empty")
 
 
 @pytest.fixture
@@ -277,7 +261,7 @@ def test_the_collector_tags_lines_cuts_long_ones_and_answers_beats(monitor: Path
     running.say(b".")
     assert running.line().startswith(b"T 1")
     running.process.communicate()
-    assert gone(running.process.pid, 10)
+    gone(running.process.pid)
 
 
 def test_the_collector_leaves_nothing_behind_when_its_console_is_gone(monitor: Path) -> None:
@@ -287,7 +271,7 @@ def test_the_collector_leaves_nothing_behind_when_its_console_is_gone(monitor: P
     assert running.process.stdin is not None
     running.process.stdin.close()
     running.process.wait(timeout=15)
-    assert gone(running.process.pid, 10)
+    gone(running.process.pid)
     assert running.process.stdout is not None
     running.process.stdout.close()
 
@@ -296,7 +280,7 @@ def test_the_collector_ends_when_beats_stop(monitor: Path) -> None:
     running = Running(script.collector([read.KERNEL_MONITOR], Names(), Rights.ROOT), monitor)
     assert running.line()
     running.process.wait(timeout=15)
-    assert gone(running.process.pid, 10)
+    gone(running.process.pid)
     running.process.communicate()
 
 
@@ -310,7 +294,7 @@ def test_the_collector_leaves_nothing_behind_when_its_answer_finds_nobody(monito
     running.say(b"..")
     running.process.stdin.close()
     running.process.wait(timeout=15)
-    assert gone(running.process.pid, 10)
+    gone(running.process.pid)
 
 
 def test_a_stream_that_needs_root_ends_with_the_collector_too(monitor: Path) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,29 @@ def test_a_file_as_json_is_the_contract_s_lines_and_says_that_nobody_is_known_to
     assert (advert["source"], advert["vrid"], advert["time"]) == ("10.0.0.1", 1, "1970-01-01T00:16:40.000000Z")
     assert garp["schema"] == "haconsole.garp/1"
     assert advert["heard_by"] is garp["heard_by"] is None
+
+
+def test_what_claims_to_be_vrrp_and_cannot_be_read_has_its_line_in_its_place() -> None:
+    """Its sender is known, what it does not tell is null."""
+    whole = advert_frame("10.0.0.1")
+    fragment = whole[:20] + b"\x20\x01" + whole[22:]
+    short = frames.ethernet(
+        frames.ipv4(b"\x21\x07\x64", IPv4Address("10.0.0.2"), IPv4Address("224.0.0.18")),
+        source_mac="02:00:00:00:00:02", destination_mac="01:00:5e:00:00:12", ethertype=frames.IPV4,
+    )  # fmt: skip
+    strange = whole[:34] + b"\x51" + whole[35:]
+    data = capture(short, whole, fragment, strange, b"\0" * 60)
+    done = run("--read", "-", "-o", "json", stdin=data)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [x["problems"] for x in lines] == [["length"], [], ["fragment"], ["version"]]
+    assert [x["source"] for x in lines] == ["10.0.0.2", *["10.0.0.1"] * 3]
+    assert {lines[0][k] for k in ("version", "vrid", "priority", "addresses", "checksum_ok")} == {None}
+    assert lines[0].keys() == lines[1].keys()
+    assert done.returncode == 0
+    assert b"3 packets claim to be VRRP" in done.stderr
+    told = run("--read", "-", stdin=data).stdout.decode().splitlines()
+    assert len(told) == 4 and "cannot be read: a VRRP header has 8 octets, here are 3" in told[0]
+    assert len(run("--read", "-", "-o", "json", "--count", "1", stdin=data).stdout.splitlines()) == 1
 
 
 def test_a_file_as_text_has_a_line_for_each_packet_and_can_be_cut() -> None:

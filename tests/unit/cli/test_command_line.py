@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from haconsole.cli import main
 from haconsole.cli.main import COMMANDS
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.toml"
@@ -36,9 +39,43 @@ def test_help_of_every_command_has_an_example(name: str) -> None:
     assert "Example" in done.stdout
 
 
+def every_command() -> list[tuple[str, ...]]:
+    """Commands and those under them."""
+    found: list[tuple[str, ...]] = []
+
+    def add(command: click.Command, path: tuple[str, ...]) -> None:
+        found.append(path)
+        for name, below in command.commands.items() if isinstance(command, click.Group) else ():
+            add(below, (*path, name))
+
+    for name, (module, _) in sorted(COMMANDS.items()):
+        add(importlib.import_module(module).command, (name,))
+    return found
+
+
+@pytest.mark.parametrize("path", every_command(), ids=" ".join)
+def test_no_color_holds_everywhere(path: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """Parsing comes before help: a command that did not know it would end with 2."""
+    assert main.run([*path, "--no-color", "--help"]) == 0
+    assert capsys.readouterr().out.count("--no-color") == 1
+
+
+@pytest.mark.parametrize("where", [("--no-color", "audit", "show"), ("audit", "--no-color", "show"),
+                                   ("audit", "show", "--no-color")])  # fmt: skip
+def test_no_color_is_the_same_wherever_it_stands(
+    where: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HACONSOLE_AUDIT", str(tmp_path / "none"))
+    obj: dict[str, object] = {}
+    assert main.run(where, obj=obj) == 0
+    assert obj["no_color"] is True
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
+        (["--cluster", "nope", "demo", "--", "status"], 64),
+        (["--config", "/nowhere.toml", "demo", "--", "doctor"], 2),
         (["status", "--no-such-option"], 64),
         (["status", "-o", "yaml"], 64),
         (["--config", "/nowhere.toml", "status"], 64),
@@ -124,6 +161,15 @@ def test_doctor_of_the_demo_finds_everything() -> None:
     assert document["schema"] == "haconsole.doctor/1"
     assert done.returncode == 0
     assert {c["node"] for c in document["clusters"][0]["checks"]} == {"proxy-serv01", "proxy-serv02"}
+
+
+def test_doctor_of_a_login_that_sudo_refuses_is_green_nowhere_that_needs_root() -> None:
+    done = run("demo", "--scenario", "few-rights", "--", "doctor", "-o", "json")
+    told = {c["id"]: c for c in json.loads(done.stdout)["clusters"][0]["checks"] if c["node"] == "proxy-serv01"}
+    assert done.returncode == 1
+    for each in ("rights", "changing-rights", "capture-rights"):
+        assert told[each]["ok"] is False
+        assert "haconsole sudoers --node proxy-serv01" in told[each]["remedy"]
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:
@@ -219,9 +265,10 @@ def test_a_line_to_copy_is_never_broken_by_us(capsys: pytest.CaptureFixture[str]
     """The line that adds a host key is longer than 80 columns: broken in two it would write half a key."""
     from haconsole.cli.doctor import _draw
     from haconsole.model.problems import ProblemKind
+    from haconsole.report.doctor import checks
     from tests.unit.cluster.builders import ONE, Phase, Play, problem
 
     line = "echo '[192.0.2.1]:22 ssh-ed25519 " + "A" * 68 + "' >> ~/.ssh/known_hosts"
     why = problem(ProblemKind.HOST_KEY_UNKNOWN, remedy=f"compare first\n{line}")
-    _draw([Play().phase(ONE, Phase.WAITING, why).picture()], color=False)
+    _draw([("proxy", checks(Play().phase(ONE, Phase.WAITING, why).picture(), {}))], color=False)
     assert f"\n        {line}\n" in capsys.readouterr().out

@@ -91,6 +91,7 @@ def test_the_bundle_has_what_is_asked_for_and_says_what_it_has_not(
         here = f"case/proxy/{node}/"
         assert b"Keepalived v2.2.7" in files[here + "versions.txt"]
         assert b"VRRP Instance = proxy_ip1" in files[here + "dump-data.txt"]
+        assert b"VRRP Instance: proxy_ip1" in files[here + "dump-stats.txt"]
         assert json.loads(files[here + "dump.json"])[0]["data"]["iname"] == "proxy_ip1"
         assert (
             b"Keepalived_vrrp[" in files[here + "log.txt"]

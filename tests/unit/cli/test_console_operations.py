@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import click
 import pytest
 
 from haconsole.cli.console import _drills, _operates, _operations
@@ -88,5 +89,6 @@ def test_a_cluster_that_is_read_only_has_no_operations_at_all():
     parts = SimpleNamespace(connector=None, clock=None)
     assert _operates([monitor("a", read_only=True)], parts) == _operations({}, parts) == {}
     both = [monitor("a", read_only=True), monitor("b", read_only=False)]
-    operates = _operates(both, parts)
+    with click.Context(click.Command("console"), obj={}):
+        operates = _operates(both, parts)
     assert list(_operations(operates, parts)) == list(_drills(None, both, operates, parts)) == ["b"]

@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from haconsole.cli import demo
+from tests.support.wait import wait
 
 PARENT = """
 import sys, time
@@ -33,15 +33,6 @@ def children(pid: int) -> list[int]:
 def alive(pid: int) -> bool:
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return bool(state.strip()) and not state.strip().startswith("Z")
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 class Parent:
@@ -80,18 +71,18 @@ def test_it_ends_with_its_parent_and_takes_its_keys_along(parent: Parent, number
     parent.process.send_signal(number)
     errors = parent.errors()
     assert errors == ""
-    assert eventually(lambda: not alive(parent.children[0]))
+    wait(lambda: not alive(parent.children[0]))
     assert not parent.folder.exists()
 
 
 def test_killed_while_it_still_starts_nothing_stays(tmp_path: Path) -> None:
     code = "from haconsole.cli.demo import embedded\nwith embedded('fifty', 1.0): pass"
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)})
-    assert eventually(lambda: any(tmp_path.iterdir()))
+    wait(lambda: any(tmp_path.iterdir()))
     child = children(process.pid)
     process.kill()
     process.wait()
-    assert eventually(lambda: not any(alive(pid) for pid in child))
+    wait(lambda: not any(alive(pid) for pid in child))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +100,7 @@ def test_ctrl_c_is_the_parents_affair(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_it_takes_its_keys_along_when_it_is_ended_itself(parent: Parent, number: signal.Signals) -> None:
     os.kill(parent.children[0], number)
-    assert eventually(lambda: not alive(parent.children[0]))
+    wait(lambda: not alive(parent.children[0]))
     assert not parent.folder.exists()
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from haconsole.cli.drill import code
 from haconsole.cli.drill_run import healthy
+from haconsole.io.drill_file import DrillFolder
 from haconsole.model.drill import Claim, DrillRecord, Hypothesis, Verdict
+from tests.support import drill_sample
 
 ONE, TWO = "proxy-serv01", "proxy-serv02"
 RECORD = DrillRecord(
@@ -90,6 +92,25 @@ def test_a_wrong_call_is_exit_code_2_and_touches_nothing(tmp_path: Path, words: 
     done = run(tmp_path, *words)
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert says in done.stderr
+
+
+def test_the_list_tells_the_last_run_of_each_drill_on_each_node_and_what_cannot_be_read(tmp_path: Path) -> None:
+    folder = DrillFolder(tmp_path / "drills")
+    earlier = replace(drill_sample.passed(), result=Verdict.DEVIATED, started=drill_sample.START - 60)
+    records = (earlier, drill_sample.passed(), replace(drill_sample.deviated(), node=TWO))
+    for number, record in enumerate(records):
+        journal = folder.begin(f"run-{number:04}")
+        journal.end(replace(record, id=f"run-{number:04}"))
+        journal.close()
+    folder.begin("run-dead").close()
+    done = run(tmp_path, "list", scenario="")
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert done.returncode == 0 and "run-dead" in done.stderr
+    at = next(i for i, line in enumerate(lines) if line.startswith("public-link-down"))
+    assert lines[at + 1] == (f"● passed on {ONE}, 2026-11-28 13:09:20 UTC+01:00: clients of 192.168.2.101 lost 0.628 s")
+    at = next(i for i, line in enumerate(lines) if line.startswith("squid-stop"))
+    assert lines[at + 1].startswith(f"▲ deviated on {TWO}, ") and lines[at + 2].startswith("keepalived-stop")
+    assert sum(line.startswith("never run") for line in lines) == 4
 
 
 def test_drills_are_listed_without_a_cluster(tmp_path: Path) -> None:

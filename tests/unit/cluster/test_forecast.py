@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haconsole.cluster.forecast import Assumed, Forecast, each_failure, forecast
+from haconsole.cluster.forecast import each_failure, forecast
 from haconsole.cluster.forecast_changes import Change, Thing, UnknownNameError, single_failures, without
-from haconsole.cluster.forecast_instance import squid_ends
 from haconsole.cluster.forecast_times import Span, slack
+from haconsole.cluster.forecast_tracked import squid_ends
+from haconsole.cluster.forecast_values import Assumed, Forecast
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.events import Phase
 from haconsole.model.problems import ProblemKind

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from haconsole.cluster.reduce import LOG_LENGTH, PROBES_KEPT, changed_kernel
+from haconsole.cluster.kernel_changes import changed_kernel
+from haconsole.cluster.reduce import LOG_LENGTH, PROBES_KEPT
 from haconsole.model.events import Heartbeat, KernelEvent, LogHeard, Phase, Subject
 from haconsole.model.problems import ProblemKind
 from haconsole.model.readings import (
@@ -24,7 +25,10 @@ from tests.unit.cluster.builders import (
     V2,
     Play,
     address,
+    config,
+    daemon,
     healthy,
+    instance,
     kernel,
     link,
     log_line,
@@ -119,6 +123,24 @@ def test_rates_keep_the_reading_before() -> None:
     assert play.state.nodes[ONE].counters_before == first
 
 
+def test_a_rate_does_not_span_the_time_without_a_connection() -> None:
+    play = healthy().read(ONE, SquidCounters(client_requests=1_000))
+    play.phase(ONE, Phase.WAITING, problem(ProblemKind.LINK_LOST)).wait(3600.0).phase(ONE, Phase.CONNECTED)
+    play.beat(ONE).read(ONE, SquidCounters(client_requests=37_000, requests_per_s=90.0))
+    node = play.picture().node(ONE)
+    assert (node.requests_per_s, node.rate_is_mean) == (90.0, True), "squid's own, not our mean of an hour"
+
+
+def test_the_late_answer_of_a_vip_that_no_node_names_any_more_does_not_bring_it_back() -> None:
+    """A probe of an address that has just been taken away runs into its time limit: it ends after the VIP."""
+    play = healthy()
+    for node in (ONE, TWO):
+        play.read(node, daemon(instance("proxy_ip1", BACKUP)), config(node, "vrrp_instance proxy_ip1 {\n}\n"))
+    assert V2 not in play.state.vips
+    play.wait(4.0).probe(V2, no_answer())
+    assert V2 not in play.state.vips
+
+
 # --- kernel ---------------------------------------------------------------------
 
 START = KernelReading(links={"eth0": link("eth0")}, addresses=(address("192.168.2.251/24"),))
@@ -146,6 +168,12 @@ def test_one_line_of_ip_monitor(change: object, expected: int) -> None:
 def test_the_kernel_s_news_waits_for_the_first_whole_reading() -> None:
     play = Play().phase(ONE, Phase.CONNECTED).added(ONE, "192.168.2.101/24")
     assert play.state.nodes[ONE].kernel is None
+
+
+def test_a_change_does_not_make_addresses_of_the_last_connection_young_again() -> None:
+    play = healthy().phase(ONE, Phase.WAITING, problem(ProblemKind.LINK_LOST)).wait(60.0).phase(ONE, Phase.CONNECTED)
+    play.beat(ONE).added(ONE, "192.168.2.102/24")
+    assert play.picture().node(ONE).kernel is None, "who has what was not read over this connection"
 
 
 def test_the_first_look_teaches_holders_and_is_no_change() -> None:
@@ -206,7 +234,7 @@ def test_an_older_line_does_not_replace_a_newer_state() -> None:
     ],
 )
 def test_states_of_a_daemon_that_ended_are_forgotten(ident: str, text: str) -> None:
-    """An instance that starts as BACKUP may log no state at all (KEEPALIVED 1.5)."""
+    """An instance that starts as BACKUP may log no state at all (docs/keepalived-versions.md)."""
     play = healthy().wait(5.0).log(ONE, "(proxy_ip1) Entering MASTER STATE").wait(5.0)
     play.event(LogHeard(node=ONE, at=play.now, line=log_line(text, play.now, ident=ident)))
     assert play.state.nodes[ONE].logged == {}

@@ -147,6 +147,10 @@ def discarding(words: str) -> Play:
         ("received a 0 auth, expecting 1!", "received a 0 auth, expecting 1!"),
         ("received an unexpected ip number count 1, expected 2!", "unexpected ip number count 1"),
         ("advertisement interval mismatch with 192.168.2.251 mine=3 sec rcv'd=1 sec", "interval mismatch"),
+        ("Invalid VRRPv2 checksum", "Invalid VRRPv2 checksum"),
+        ("missing authentication trailer from 192.168.2.251", "missing authentication trailer"),
+        ("invalid authentication HMAC from 192.168.2.251", "invalid authentication HMAC"),
+        ("unknown authentication key id 7 from 192.168.2.251", "unknown authentication key id 7"),
     ],
 )
 def test_adverts_that_keepalived_says_it_does_not_take(words: str, why: str) -> None:
@@ -155,6 +159,15 @@ def test_adverts_that_keepalived_says_it_does_not_take(words: str, why: str) -> 
     assert (found.severity, [e.source for e in found.evidence]) == (Severity.WARNING, [f"keepalived's log on {TWO}"])
     assert found.summary.startswith(f"{TWO} does not take the adverts of proxy_ip1") and why in found.summary
     assert play.one("two-masters").follows_from == found.key
+
+
+def test_an_advert_that_is_too_old_for_auth_hmac_is_a_matter_of_clocks() -> None:
+    """Words of 2.4's source (TRIAGE R19)."""
+    words = "stale authentication trailer from 192.168.2.251, clock skew 9 sec exceeds window 5 sec"
+    found = discarding(words).one("adverts-discarded")
+    assert "stale authentication trailer" in found.summary and "clocks together first" in (found.remedy or "")
+    near = "authentication clock skew 3 sec from 192.168.2.251 approaching window 5 sec"
+    assert "adverts-discarded" not in discarding(near).ids(), "it was taken"
 
 
 def test_it_is_over_when_keepalived_says_it_no_more() -> None:

@@ -177,7 +177,7 @@ def test_a_track_file_that_holds_nothing_back_is_quiet(value: int) -> None:
 
 
 def owner_of_2_1(second_ok: bool) -> Play:
-    """keepalived 2.1.5 drops what the owner of 255 tracks; the other instance keeps it (KEEPALIVED 1.3)."""
+    """keepalived 2.1.5 drops what the owner of 255 tracks; the other instance keeps it (docs/keepalived-versions.md)."""
     scripts = (TrackedScript(name="chk_squid_service", ok=second_ok),)
     state = BACKUP if second_ok else FAULT
     return healthy().read(

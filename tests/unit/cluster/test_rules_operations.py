@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from haconsole.cluster.rules import operations
-from haconsole.model.findings import Severity
-from haconsole.model.operation import DrainNote, NodeOperation, OperationLock
-from tests.unit.cluster.builders import healthy
+from haconsole.cluster.rules import findings, operations
+from haconsole.model.findings import Finding, Severity
+from haconsole.model.operation import DrainNote, NodeOperation, OperationLock, Slot
+from tests.unit.cluster.builders import ONE, healthy, unit, units
 
 BOOT = "0b" * 16
 
@@ -48,6 +48,18 @@ def test_a_lock_that_nobody_renews_is_a_warning() -> None:
     assert set(judged(told(lock=lock(10, boot_id="0c" * 16)))) == {"operation-left"}, "of another boot"
 
 
+def test_who_finds_an_operation_of_a_dead_console_is_told_how_to_end_it_or_go_on() -> None:
+    """Where a revert is armed the lock outlives its console; the other node tells that it is gone."""
+    picture = healthy().snapshot().picture
+    armed = told(lock=lock(90), saved="drain-1f", revert="drain", deadlines_uptime_s=((Slot.A, 1085),))
+    states = (armed, told(lock=lock(-3)))
+    nodes = [replace(n, operation=t, operation_at=picture.at) for n, t in zip(picture.nodes, states, strict=True)]
+    found = {f.id: f for f in operations.rules(replace(picture, nodes=tuple(nodes)))}
+    for id_ in ("operation-under-way", "operation-left"):
+        assert "the key a on proxy-serv01, or haconsole node abort proxy-serv01" in str(found[id_].remedy)
+    assert "nobody renews it on proxy-serv02" in found["operation-under-way"].evidence[0].text
+
+
 @pytest.mark.parametrize(("until", "id_"), [(None, "drain-noted"), ("1970-01-01T00:00:00Z", "drain-overdue")])
 def test_a_noted_drain_says_who_why_and_whether_it_is_late(until: str | None, id_: str) -> None:
     note = DrainNote(by="anna@bastion", reason="kernel", method="stop", since="2026-01-01T00:00:00Z", until=until)
@@ -65,3 +77,29 @@ def test_words_of_a_node_that_are_no_time_change_nothing() -> None:
 
 def test_a_revert_that_was_incomplete_is_a_warning() -> None:
     assert judged(told(saved="op-1", incomplete=True))["revert-incomplete"][0] is Severity.WARNING
+
+
+# --- what was done on purpose is the cause of what it does -------------------------------------------------
+
+
+def found_with(operation: NodeOperation, *, keepalived: bool = True, squid: bool = True) -> dict[str, Finding]:
+    play = healthy().read(ONE, units(unit("keepalived", active=keepalived), unit("squid", active=squid)))
+    picture = play.snapshot().picture
+    nodes = (replace(picture.nodes[0], operation=operation, operation_at=picture.at), *picture.nodes[1:])
+    return {f.id: f for f in findings(replace(picture, nodes=nodes))}
+
+
+def test_a_keepalived_that_a_drain_stopped_is_not_to_be_started_by_hand() -> None:
+    note = DrainNote(by="anna@bastion", reason="kernel", method="stop", since=None, until=None)
+    found = found_with(told(drain=note), keepalived=False)
+    assert found["keepalived-down"].follows_from == found["drain-noted"].key
+    assert "systemctl start" not in (found["keepalived-down"].remedy or "")
+    assert "undrain" in (found["drain-noted"].remedy or "")
+
+
+def test_a_squid_that_an_operation_stopped_follows_from_it_and_any_other_does_not() -> None:
+    found = found_with(told(lock=lock(), revert="squid"), squid=False)
+    assert found["squid-down"].follows_from == found["operation-under-way"].key
+    other = found_with(told(lock=lock(), revert="link-eth1"), squid=False)
+    assert other["squid-down"].follows_from is None
+    assert "systemctl start" in (other["squid-down"].remedy or "")

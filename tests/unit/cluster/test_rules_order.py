@@ -7,7 +7,7 @@ from pathlib import Path
 
 from haconsole.cluster import rules
 from haconsole.cluster.audit.ids import IDS
-from haconsole.cluster.rules.causes import RANK
+from haconsole.cluster.rules.causes_rank import RANK
 from haconsole.cluster.rules.order import in_order
 from haconsole.model.events import Phase
 from haconsole.model.findings import Finding, Severity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from haconsole.cluster.rules.causes import RANK
+from haconsole.cluster.rules.causes_rank import RANK
 from haconsole.cluster.wire_picture import FRESH_S
 from haconsole.model.capture import CaptureCounts, CapturePhase, CaptureState
 from haconsole.model.events import Phase

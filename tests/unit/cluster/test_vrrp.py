@@ -27,7 +27,7 @@ INIT, BACKUP, MASTER, FAULT = VrrpState.INIT, VrrpState.BACKUP, VrrpState.MASTER
 
 @pytest.mark.parametrize(
     ("priority", "v2_1s", "v2_5s", "v3_100ms", "v3_1s", "v3_5s", "skew"),
-    [  # TRIAGE 5
+    [  # RFC 3768 6.1, RFC 9568 6.1
         (50, 3.805, 15.805, 0.380, 3.805, 19.023, 0.805),
         (100, 3.609, 15.609, 0.361, 3.609, 18.047, 0.609),
         (150, 3.414, 15.414, 0.341, 3.414, 17.070, 0.414),
@@ -95,7 +95,7 @@ def test_effective_priority(base: int, weights: tuple[int, ...], effective: int)
         (TrackKind.INTERFACE, 20, 0, False, False, 0),
         (TrackKind.SCRIPT, 0, None, False, False, 0),
         (TrackKind.SCRIPT, 0, 0, False, True, 0),
-        (TrackKind.SCRIPT, -200, 0, True, False, -200),  # KEEPALIVED 4.1: dropped for an owner
+        (TrackKind.SCRIPT, -200, 0, True, False, -200),  # run: dropped for an owner
         (TrackKind.SCRIPT, 20, None, False, False, 0),
         (TrackKind.FILE, 1, -200, False, False, -200),
         (TrackKind.FILE, 1, -253, False, False, -253),
@@ -103,7 +103,7 @@ def test_effective_priority(base: int, weights: tuple[int, ...], effective: int)
         (TrackKind.FILE, 2, -127, False, True, -254),
         (TrackKind.FILE, 1, None, False, False, 0),
         (TrackKind.FILE, 0, 1, False, True, 0),
-        (TrackKind.FILE, 1, -200, True, True, -200),  # FACTS: an owner's drain is FAULT
+        (TrackKind.FILE, 1, -200, True, True, -200),  # run: an owner's drain is FAULT
         (TrackKind.FILE, 1, 0, True, False, 0),
     ],
 )
@@ -224,7 +224,7 @@ def test_priority_zero_leaves_only_the_skew() -> None:
 
 
 def test_lower_adverts_do_not_keep_a_backup_quiet() -> None:
-    """The lossless drain: the master says 54 and serves on until our time runs out (KEEPALIVED 4.2)."""
+    """The lossless drain: the master says 54 and serves on until our time runs out (docs/keepalived-versions.md)."""
     instance = backup()
     for at in (1.0, 2.0, 3.0):
         instance, out = v.heard(instance, advert(54), at)

@@ -17,7 +17,8 @@ from haconsole.model.operation import LockOutcome, LockRequest
 from haconsole.operations.actions import Action, Kind, drain_of
 from haconsole.operations.guards import judge, refusals
 from haconsole.operations.guards_context import Asked, Guard
-from haconsole.runtime.asking import ask, wanted_rights
+from haconsole.runtime.asking import ask
+from haconsole.runtime.asking_rights import wanted_rights
 from haconsole.runtime.assemble import Parts, production
 from haconsole.runtime.desk import Desk
 from haconsole.runtime.monitor import Monitor, run_all

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from haconsole.demo.cluster_sim import ClusterSim
+from haconsole.demo.counters import stats_dump
+from haconsole.demo.plan import Happening, What
 from haconsole.demo.scenarios import ONE, SCENARIOS, TWO
+from haconsole.demo.support import json_dump
 from haconsole.model.readings import VrrpState
 from haconsole.parse import keepalived_conf
 from haconsole.parse.keepalived_conf import vrrp_instances
@@ -52,6 +56,53 @@ def test_healthy() -> None:
     assert one.last_transition_node_s < 1_795_000_000 - 86400
     assert one.tracked_interfaces[0].up is True
     assert one.tracked_scripts[0].ok is True
+
+
+@pytest.mark.parametrize(("node", "real"), [(ONE, "keepalived"), (TWO, "keepalived-serv02")])
+def test_the_other_signals_are_answered_with_the_real_daemon_s_lines(node: str, real: str) -> None:
+    """STATS: the same lines; JSON: the same keys in the same order, the same word on each VIP, the same types."""
+    told = ClusterSim(SCENARIOS["healthy"].clusters[0], 1_795_000_000.0).nodes[node]
+    if node == ONE:
+        lines = (REAL / "keepalived.stats").read_text().splitlines()
+        ours = stats_dump(told.keepalived.counters).splitlines()
+        assert [re.sub(r"\d+$", "N", x) for x in ours] == [re.sub(r"\d+$", "N", x) for x in lines]
+    for ours_of, theirs in zip(
+        json.loads(json_dump(told)), json.loads((REAL / f"{real}.json").read_text()), strict=True
+    ):
+        for part in ("data", "stats"):
+            assert list(ours_of[part]) == list(theirs[part])
+        same = (
+            "iname",
+            "vips",
+            "state",
+            "wantstate",
+            "base_priority",
+            "effective_priority",
+            "vipset",
+            "master_priority",
+        )
+        assert {k: ours_of["data"][k] for k in same} == {k: theirs["data"][k] for k in same}
+
+
+def test_what_is_counted_is_what_happened() -> None:
+    """proxy-serv02 takes proxy_ip1, whose master says nothing any more, and gives it back."""
+    sim = ClusterSim(SCENARIOS["healthy"].clusters[0], 1_795_000_000.0)
+    one, two = sim.nodes[ONE].keepalived, sim.nodes[TWO].keepalived
+
+    def counted() -> tuple[dict[str, int], dict[str, int]]:
+        return one.counters[0][1].as_json(), two.counters[0][1].as_json()
+
+    before, there = counted()
+    sim.sim.run_until(10.5)
+    after, now = counted()
+    assert after["advert_sent"] - before["advert_sent"] == now["advert_rcvd"] - there["advert_rcvd"] == 10
+    sim.nodes[ONE].befall(Happening(at_s=0, node=ONE, what=What.LINK_DOWN, arg="eth1"))
+    sim.sim.run_until(20)
+    left, took = counted()
+    assert (left["release_master"], took["become_master"] - now["become_master"]) == (1, 1)
+    assert left["pri_zero_sent"] == took["pri_zero_rcvd"] == 1
+    one.start()
+    assert counted()[0] == dict.fromkeys(before, 0), "they begin anew with the daemon"
 
 
 def test_faults_tell_their_reason() -> None:

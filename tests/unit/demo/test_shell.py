@@ -31,11 +31,11 @@ from haconsole.model.readings import (
     VrrpState,
 )
 from haconsole.parse import iproute, journal, sockets, squid, squid_conf
-from haconsole.runtime import interpret
+from haconsole.runtime import interpret, trouble
 
 ZERO = 1_795_000_000.0
 MARKER = "f00d"
-CONTEXT = interpret.Context(node=ONE)
+CONTEXT = trouble.Context(node=ONE)
 T = TypeVar("T")
 
 
@@ -274,7 +274,7 @@ def test_of_long_complaints_the_end_is_kept_as_on_a_real_node() -> None:
 
 def test_a_node_tells_its_default_route_while_its_public_link_is_up() -> None:
     one = node()
-    context = interpret.Context(node=ONE)
+    context = trouble.Context(node=ONE)
 
     def routes() -> tuple[str, ...] | None:
         told = interpret.host(context, ZERO, answer(NodeShell(one)))

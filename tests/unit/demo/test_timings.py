@@ -1,4 +1,4 @@
-"""What clients lose, in simulated time: the table of FACTS, and keepalived's lines in their order."""
+"""What clients lose, in simulated time: the figures measured on real nodes (docs/drills.md), and keepalived's lines in their order."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_drain_loses_nothing() -> None:
 
 
 def test_drain_of_the_articles_pair_costs_the_skew() -> None:
-    """Priority 255 has no weights: FAULT, 0.65 s (FACTS)."""
+    """Priority 255 has no weights: FAULT, 0.65 s (measured)."""
     plan = article()
     watch = Watch(replace(plan, drainable=True))
     watch.run(2.0)

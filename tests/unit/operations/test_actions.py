@@ -58,7 +58,7 @@ def test_each_action_is_an_entry_of_its_own_danger_and_what_disturbs_has_a_rever
     ("wanted", "seconds", "said"),
     [
         (15, 15, None), (16, 30, "16 s is rounded up to 30 s"), (90, 120, "90 s is rounded up to 2 min"),
-        (28800, 28800, None), (7201, 14400, "7201 s is rounded up to 4 h"),
+        (28800, 28800, None), (7201, 14400, "2 h 1 s is rounded up to 4 h"),
     ],
 )  # fmt: skip
 def test_deadlines_come_from_the_closed_list_and_rounding_is_said(

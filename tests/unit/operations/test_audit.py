@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -203,6 +204,30 @@ def test_the_command_shows_and_verifies(log: AuditFile, capsys: pytest.CaptureFi
     assert main.run(["audit", "verify", str(log.path)]) == 1
     assert "NOT WHOLE" in capsys.readouterr().out
     assert main.run(["audit", "verify", str(log.path) + ".none"]) == 1
+
+
+def test_an_entry_is_one_line_with_its_whole_local_time_and_the_text_last(
+    log: AuditFile, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        where = {"node": "proxy-serv01", "action": "squid-stop"}
+        long = "squid was seen stopped " * 12
+        log.append(entry("asked", time="2026-11-28T22:59:59.120Z", **where))
+        log.append(entry(long, time="2026-11-28T23:00:01.120Z", command=["systemctl", "stop"], exit_status=0, **where))
+        log.append(entry("over", time="no time", **where))
+        assert main.run(["audit", "show", str(log.path)]) == 0
+        told = capsys.readouterr().out.splitlines()
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert told[0] == "2026-11-28 CET  anna@bastion"
+    assert told[1].split() == ["23:59:59", "proxy-serv01", "squid-stop", "asked", "asked"]
+    assert told[2] == "2026-11-29 CET  anna@bastion"
+    assert told[3].startswith("00:00:01  proxy-serv01  squid-stop") and told[3].endswith("systemctl stop  exit 0")
+    assert "no time" in told[5]
+    assert len(told) == 6
 
 
 def test_the_log_of_the_user_is_found(

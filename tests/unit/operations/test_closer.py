@@ -88,8 +88,9 @@ def test_without_a_named_user_the_node_is_asked_which_it_is():
         (pair('"/bin/sh -c {data}"'), "cannot be carried"),
         (pair('"/bin/sh -c \'unclosed"'), "cannot be carried"),
         (pair(glob="script_user -oProxyCommand"), "is no login"),
+        (pair('"/usr/bin/curl -u admin:s3cret http://127.0.0.1/"'), "holds a password"),
     ],
-    ids=["keepalived-dropped-it", "no-rights", "placeholder", "quotes", "option-as-user"],
+    ids=["keepalived-dropped-it", "no-rights", "placeholder", "quotes", "option-as-user", "password"],
 )
 def test_what_keepalived_does_not_run_or_cannot_be_said_exactly_is_not_run(picture, why):
     refused = offer(picture)

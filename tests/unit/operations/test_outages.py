@@ -35,9 +35,9 @@ def test_one_isolated_failure_costs_two_cadences_and_an_answer() -> None:
 
 def test_nothing_failed_is_nought_and_nothing_asked_is_not() -> None:
     assert judged(row((".", 50))).longest_s == 0.0
-    assert judged([]).why == "no request was made"
+    assert judged([]).why == "no request was begun, or none could be judged"
     gone = judged(row((".", 20), (" ", 20), (".", 20)))
-    assert (gone.longest_s, gone.why) == (None, "no request was made for 0.42 s")
+    assert (gone.longest_s, gone.why) == (None, "for 0.42 s no request was begun, or none could be judged")
 
 
 def test_a_gap_shorter_than_the_outage_measured_hides_nothing_longer() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from haconsole.catalogue import change
-from haconsole.cluster.forecast import Assumed
+from haconsole.cluster.forecast_values import Assumed
 from haconsole.model.operation import NodeOperation, Slot
 from haconsole.model.readings import SquidShutdown, TrackedScript
 from haconsole.operations.actions import Action, Drain, Kind, Method
@@ -54,6 +54,24 @@ def test_without_a_hold_the_node_puts_it_back() -> None:
     hold = next(s for s in found.steps if s.do is Do.HOLD)
     assert hold.seconds == 120.0
     assert "the node puts it back" in hold.text
+
+
+def test_of_a_revert_alone_the_nodes_own_timer_is_waited_for_whatever_hold_was_asked_for() -> None:
+    found = made(Kind.REVERT_ONLY, hold_s=10.0)
+    assert order(found) == [
+        Do.LOCK, Do.GUARDS, Do.SAVE, Do.ARM, Do.SEE_ARMED, Do.HOLD, Do.VERIFY_BACK, Do.DISARM, Do.CLEAR, Do.UNLOCK,
+    ]  # fmt: skip
+    hold = next(s for s in found.steps if s.do is Do.HOLD)
+    assert (hold.seconds, hold.text) == (120.0, "wait for the node's own timer: it fires 2 min after it was armed")
+    assert not [x for s in found.steps for x in s.lines if x.argv[:2] == ("systemctl", "start")]
+    assert "nothing but the revert" in found.question
+
+
+def test_where_the_way_to_the_node_is_cut_the_node_puts_it_back() -> None:
+    picture = healthy().picture()
+    cut = replace(action(Kind.LINK_DOWN), own_path=True)
+    hold = next(s for s in plan(picture, cut, asked(), operation="op-1", hold_s=10.0).steps if s.do is Do.HOLD)
+    assert "by itself" in hold.text and "min after it was armed" in hold.text
 
 
 def test_nothing_is_held_longer_than_to_its_own_deadline() -> None:
@@ -130,7 +148,7 @@ def test_every_line_is_of_the_catalogue() -> None:
 def test_the_question_says_what_runs_what_happens_what_was_and_was_not_checked() -> None:
     text = made(Kind.SQUID_STOP).question
     for words in (
-        "Will be run:", "a revert is armed on proxy-serv01: 2 min",
+        "Will be run:", "proxy-serv01: systemctl stop squid.service", "a revert is armed on proxy-serv01: 2 min",
         "192.168.2.101: proxy-serv01 → proxy-serv02, clients lose 0.61 s or more",
         "192.168.2.102: stays on proxy-serv02", "3 open connections break",
         "proxy-serv02 will answer 84 requests/s, now 42", "Checked:", "Not checked:",

@@ -21,6 +21,18 @@ disks
 connections
 812
 262144
+paths
+all/rp_filter 0
+default/rp_filter 1
+eth0/rp_filter 1
+eth1/rp_filter 2
+lo/rp_filter 0
+all/arp_ignore 0
+default/arp_ignore 0
+eth0/arp_ignore 1
+eth1/arp_ignore 0
+lo/arp_ignore 0
+dropped 17
 """
 
 
@@ -41,6 +53,19 @@ def test_a_node_that_tells_everything() -> None:
         ),
         connections=812,
         connections_limit=262144,
+        strict_path=frozenset({"eth0"}),
+        answers_for_others=frozenset({"eth1", "lo"}),
+        path_dropped=17,
+    )
+
+
+def test_of_a_setting_the_greater_of_all_and_the_interface_s_own_counts() -> None:
+    told = parse_host_state(
+        "disks\nconnections\npaths\nall/rp_filter 1\na/rp_filter 0\nb/rp_filter 2\nall/arp_ignore 1\n"
+    )
+    assert told == HostReading(strict_path=frozenset({"a"}), answers_for_others=frozenset())
+    assert parse_host_state("disks\nconnections\npaths\na/rp_filter 1\n") == HostReading(), (
+        "without `all` nothing is sure"
     )
 
 
@@ -64,7 +89,7 @@ def test_odd_routes(line: str, told: str) -> None:
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=400))
 def test_whatever_comes_is_read_or_refused(text: str) -> None:
-    for candidate in (text, f"routes\n{text}\ndisks\n{text}\nconnections\n{text}"):
+    for candidate in (text, f"routes\n{text}\ndisks\n{text}\nconnections\n{text}\npaths\n{text}"):
         try:
             parse_host_state(candidate)
         except ParseError:

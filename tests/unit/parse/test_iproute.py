@@ -39,7 +39,7 @@ def test_a_link_tells_index_flags_and_hardware_address() -> None:
 
 def test_carrier_is_the_lower_layer_and_not_the_administrators_will() -> None:
     links = parse_links(read("link-4.11"))
-    assert (links["eth1"].up, links["eth1"].carrier) == (True, False)
+    assert (links["eth1"].up, links["eth1"].carrier, links["eth1"].state) == (True, False, "DOWN")
     assert (links["eth0.100"].up, links["eth0.100"].carrier) == (False, False)
 
 

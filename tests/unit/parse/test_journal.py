@@ -342,3 +342,12 @@ def test_bytes_that_are_no_text_do_no_harm() -> None:
 def test_a_line_of_a_megabyte_is_an_error() -> None:
     with pytest.raises(ParseError):
         syslog("Nov 24 02:41:40 h squid[9]: " + "x" * 1_000_000)
+
+
+def test_a_password_in_a_script_s_command_line_is_not_kept() -> None:
+    said = "Unable to run script `curl -u admin:s3cret http://127.0.0.1/`"
+    hidden = "Unable to run script `curl -u (secret) http://127.0.0.1/`"
+    assert journal(KEEPALIVED, MESSAGE=said).text == hidden
+    line = syslog(f"Nov 24 19:00:00 n1 Keepalived_vrrp[54]: {said}")
+    assert line is not None
+    assert line.text == hidden

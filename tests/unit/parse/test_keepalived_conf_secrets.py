@@ -72,6 +72,18 @@ def instance(lines: str, before: str = "", **options: str) -> ConfInstance:
         'script "/usr/bin/mysqladmin --password=s3cret ping"\n',
         'script "/usr/bin/x --admin-password s3cret"\n',
         "script \"/bin/sh -c 'PASSWORD=s3cret /x'\"\n",
+        'script "curl -u admin:s3cret http://127.0.0.1:3128/"\n',
+        'script "/usr/bin/curl -fuadmin:s3cret -U x:s3cret --proxy-user=x:s3cret http://127.0.0.1/"\n',
+        "script \"curl --user 'admin:a s3cret' http://127.0.0.1/\"\n",
+        "script /usr/bin/curl -u admin:s3cret http://127.0.0.1/\n",
+        "script /usr/bin/curl --proxy-user admin:s3cret http://127.0.0.1/\n",
+        "script /usr/bin/mysqladmin --password s3cret ping\n",
+        'script "/usr/bin/mysqladmin -u root -ps3cret ping"\n',
+        'script "wget -q http://admin:s3cret@127.0.0.1/"\n',
+        "script \"curl -H 'Authorization: Basic s3cret' http://127.0.0.1/\"\n",
+        "script \"curl -H 'X-Api-Key: s3cret' -b sid=s3cret http://127.0.0.1/\"\n",
+        'script "squidclient -u admin -w s3cret mgr:info"\n',
+        'notify_master "/usr/bin/curl -u admin:s3cret http://127.0.0.1/up"\n',
     ],
 )
 def test_a_password_never_comes_out(text: str) -> None:

@@ -221,7 +221,7 @@ def test_no_line_that_speaks_of_states_links_or_scripts_is_missed(name: str) -> 
 @pytest.mark.parametrize("version", ["1.3.5", "2.0.20", "2.1.5", "2.2.7", "2.4.3"])
 @pytest.mark.parametrize("action", ["eth0 down on serv01", "eth1 down on serv01", "script fails on serv01"])
 def test_the_articles_drills_show_on_both_nodes(version: str, action: str) -> None:
-    """FAULT here, MASTER there; 2.1.5 keeps a 255 instance MASTER while its script fails (KEEPALIVED 1.3)."""
+    """FAULT here, MASTER there; 2.1.5 keeps a 255 instance MASTER while its script fails (docs/keepalived-versions.md)."""
     here = dict(line.split(" -> ") for line in facts(f"{version}/log-serv01.txt"))[action]
     there = dict(line.split(" -> ") for line in facts(f"{version}/log-serv02.txt")).get(action, "")
     ignored = version == "2.1.5" and action.startswith("script")

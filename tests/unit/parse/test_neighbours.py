@@ -1,11 +1,12 @@
 """`ip neigh show`: what a node believes who is behind an address."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from haconsole.parse.errors import ParseError
-from haconsole.parse.neighbours import Neighbour, parse_neighbours
+from haconsole.parse.neighbours import STATES, parse_neighbours
+from haconsole.parse.text import clean
 
 
 @pytest.mark.parametrize(
@@ -37,12 +38,19 @@ def test_what_is_no_entry_is_an_error_and_no_guess(text):
         parse_neighbours(text)
 
 
-@given(
-    st.one_of(st.text(), st.from_regex(r"[0-9a-f.:]+ dev [a-z0-9]+( lladdr [0-9a-f:]+)?( [A-Z]+)?\n?", fullmatch=True))
-)
-def test_any_text_gives_entries_or_the_one_error(text):
+ENTRIES = st.lists(
+    st.tuples(st.ip_addresses().map(str), st.characters(exclude_characters=" \t/:").map("eth{}".format), st.sampled_from(sorted(STATES)))
+    .map(lambda words: "{} dev {} {}".format(*words)),
+    max_size=4,
+).map("\n".join)  # fmt: skip
+
+
+@given(st.one_of(st.text(), ENTRIES))
+@example("192.168.2.101 dev eth\x1b STALE")
+def test_any_text_gives_clean_entries_or_the_one_error(text):
     try:
         found = parse_neighbours(text)
     except ParseError:
         return
-    assert all(isinstance(e, Neighbour) and e.interface.isprintable() for e in found)
+    assert len(found) <= text.count("\n") + 1
+    assert all(e.interface == clean(e.interface) and e.state in STATES | {""} for e in found)

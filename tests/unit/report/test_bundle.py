@@ -116,6 +116,12 @@ def test_whatever_a_node_calls_itself_or_its_files_nothing_leaves_the_folder(nod
         assert parts[0] == "_b" and not {"", ".", ".."} & set(parts) and each.isascii() and each.isprintable()
 
 
+def test_the_password_of_a_command_line_is_hidden_wherever_it_stands() -> None:
+    redactor = Redactor()
+    text = redactor.text("Script chk now: curl -su monitor:Sq-77-pass http://127.0.0.1/\nargs: [monitor] [Sq-77-pass]")
+    assert redactor.finish(text) == "Script chk now: curl -su (secret) http://127.0.0.1/\nargs: [monitor] [(secret)]"
+
+
 def test_control_characters_of_a_node_are_made_visible() -> None:
     told = Redactor().text("a\x1b[2Jb\r\n\u202ex")
     assert "\x1b" not in told and "\u202e" not in told and "\r" not in told

@@ -19,7 +19,7 @@ from haconsole.report.drill_html import alone, html
 from haconsole.report.drill_markdown import escaped, markdown
 from haconsole.report.drill_timeline import pictures
 from haconsole.report.drill_words import compared, not_measured, side_by_side
-from tests.support.drill_sample import HOSTILE, ONE, START, TWO, A, B, deviated, passed, resumed
+from tests.support.drill_sample import HOSTILE, LOCK, ONE, START, TWO, A, B, deviated, passed, resumed
 
 ALL = (passed, deviated, resumed)
 CONTRACT = {
@@ -36,7 +36,7 @@ class TestDocument:
         assert told["predicted"]["takeover_s"] == {A: {"low": 2.6, "high": 3.7}}
         assert told["measured"] == {
             "takeover_s": {}, "outage_s": {}, "failback_outage_s": {},
-            "requests": None, "failed": None, "probe_interval_ms": None,
+            "requests": None, "failed": None, "probe_interval_ms": None, "takeover_error_s": {},
         }  # fmt: skip
         assert told["steps"][1]["ended"] is None and told["steps"][1]["ok"] is None
         assert told["nodes"][ONE] == dict.fromkeys(
@@ -140,7 +140,27 @@ class TestMarkdown:
         assert "| time | proxy-serv01 | proxy-serv02 |" in told
         assert "| 13:09:33.478 |  | (proxy_ip1) Entering MASTER STATE |" in told
         assert "(proxy_ip1) Entering FAULT STATE<br>(proxy_ip1) sent 0 priority<br>" in told
-        assert "| eth0 192.168.2.101/24 | yes | – | yes |" in told and "| eth0 192.168.2.101/24 | – | yes | – |" in told
+        blocks = dict(
+            zip(("before", "during", "after"), re.findall(r"```text\n(.*?)```", told, re.DOTALL), strict=True)
+        )
+        assert "▸     inet 192.168.2.101/24 scope global eth0:1   " in blocks["before"] == blocks["after"]
+        beside = [line for line in blocks["during"].splitlines() if "192.168.2.101" in line or "eth1: " in line]
+        assert [re.sub(" {2,}", "  ", line) for line in beside] == [
+            "▸ 3: eth1: <> state DOWN  ▸  inet 192.168.2.101/24 scope global eth0:1", "  3: eth1: <UP,LOWER_UP> state UP",
+        ]  # fmt: skip
+
+    def test_a_takeover_stands_beside_what_it_may_be_wrong_by(self) -> None:
+        assert "| 192.168.2.101 | takeover | 0.61–0.71 s | 0.612 s ±8 ms | in its range |" in markdown(
+            passed(), wire=True
+        )
+
+    def test_short_commands_are_told_whole_and_long_scripts_by_name(self) -> None:
+        told = markdown(passed(), wire=True)
+        assert "proxy-serv01$ sudo -n -- ip link set dev eth1 down  # change.link-down\n" in told
+        assert (
+            "# lock\nproxy-serv01$ # operation.lock: 744 characters, whole in report.json\nproxy-serv02$ # op" in told
+        )
+        assert json.loads(json.dumps(document(passed())))["steps"][1]["command"] == LOCK
 
     def test_text_of_a_node_becomes_no_markup(self) -> None:
         told = markdown(deviated(), wire=False)
@@ -149,9 +169,9 @@ class TestMarkdown:
 
     def test_a_command_cannot_end_its_block(self) -> None:
         record = passed()
-        step = replace(record.steps[1], command="echo ````\n``` <b>")
+        step = replace(record.steps[1], command="proxy-serv01$ echo ````\nproxy-serv01$ ``` <b>")
         told = markdown(replace(record, steps=(step,)), wire=True)
-        assert "`````sh\n# lock\necho ````\n``` <b>\n`````\n" in told
+        assert "`````sh\n# lock\nproxy-serv01$ echo ````\nproxy-serv01$ ``` <b>\n`````\n" in told
 
     @given(st.text(alphabet=st.sampled_from("ab1 .)#-+=_*`~|<>&[]!\\:/w@\n\x1b"), max_size=40))
     def test_escaped_text_stays_one_cell_of_one_line(self, text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ from ipaddress import ip_address, ip_interface
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from haconsole.cluster.audit import audit_files
@@ -22,7 +23,7 @@ from haconsole.model.spec import ClusterSpec, NodeSpec, VipSpec
 from haconsole.parse.keepalived_conf import parse
 from haconsole.report.keepalived_beside import firewall
 from haconsole.report.keepalived_config import render
-from haconsole.report.keepalived_diff import compare, unified
+from haconsole.report.keepalived_diff import compare, passwords, unified
 from haconsole.report.keepalived_lines import lines
 from haconsole.report.keepalived_plan import plan, priorities
 from haconsole.report.keepalived_values import Check, NodeFacts, PlanError, Wishes
@@ -187,7 +188,33 @@ def test_what_runs_is_kept_where_there_is_no_better_and_no_password_comes_out() 
     assert "s3cr3t-1" not in whole and "hunter22" not in whole
 
 
+@pytest.mark.parametrize(
+    ("one", "two", "same"),
+    [
+        ("s3cr3t-1", "s3cr3t-1", True),
+        ("s3cr3t-1", "s3cr3t-2", False),
+        ("s3cr3t-1x", "s3cr3t-1y", True),
+        ("a", None, False),
+    ],
+)
+def test_running_passwords_are_compared_and_never_told(one: str, two: str | None, same: bool) -> None:
+    """Of 8 characters, as keepalived takes them; what is hashed here is hashed on the node in life."""
+
+    def conf(password: str | None) -> KeepalivedConf:
+        text = RUNS.replace("s3cr3t-1", password or "")
+        text = text if password else re.sub(r"authentication \{[^}]*\}", "", text)
+        return parse({FILE: text}, FILE, secret_key=b"of this run")
+
+    facts = {n: replace(running(RUNS, n), conf=conf(p)) for n, p in ((ONE, one), (TWO, two))}
+    made = plan(ARTICLE, facts, Wishes())
+    (told,) = passwords(made)
+    assert (told.instance, told.same) == ("web", same) and "s3cr3t" not in repr(told)
+    (unknown,) = passwords(plan(ARTICLE, {ONE: running(RUNS, ONE), TWO: running(RUNS, TWO)}, Wishes()))
+    assert unknown.same is None and "sudo is not used" in unknown.text
+
+
 @given(st.text(st.characters(min_codepoint=0x20, max_codepoint=0x17F, exclude_characters="$"), min_size=1, max_size=60))
+@example('"{')
 def test_a_script_s_line_is_kept_word_for_word_or_said_to_be_left_out(command: str) -> None:
     line = next(lines(Statement(words=("script", command), place=Place(file="", line=1))))
     found = parse({"/k": f"vrrp_script a {{\n{line}\n}}\n"}, "/k").statements[0].block

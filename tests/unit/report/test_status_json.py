@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from haconsole.model.events import Subject
 from haconsole.model.problems import ProblemKind
 from haconsole.model.readings import Address
-from haconsole.report.status import Status, rfc3339, status_document
+from haconsole.report.status import status_document
+from haconsole.report.status_schema import Status
+from haconsole.report.values import rfc3339
 from tests.unit.cluster.builders import ONE, TWO, V1, Play, drained_daemon, healthy, kernel, no_answer, problem
 from tests.unit.cluster.ears import STRANGER, A, advert, listening
 from tests.unit.cluster.stories import played

@@ -14,23 +14,10 @@ from haconsole.model.readings import Address
 from haconsole.model.spec import ClusterSpec, IpAddress, SshSpec
 from haconsole.operations.actions import Action, Kind
 from haconsole.operations.guards_context import Asked
-from haconsole.runtime import asking
+from haconsole.runtime import asking, own_request
 from haconsole.runtime.asking import ask
 from haconsole.runtime.desk import Desk
-from tests.unit.cluster.builders import (
-    ONE,
-    TWO,
-    V1,
-    V2,
-    Play,
-    address,
-    answer,
-    healthy,
-    kernel,
-    no_answer,
-    spec,
-    squid,
-)
+from tests.unit.cluster.builders import ONE, TWO, V1, V2, Play, address, answer, healthy, kernel, no_answer, spec, squid
 from tests.unit.runtime.fakes import FakeClock, FakeConnection, FakeConnector
 
 STATE = f"state\nuptime {1000.0}\nboot {'a' * 32}\n"
@@ -214,7 +201,7 @@ async def test_refusals_and_bare_connections_are_no_answer() -> None:
 
 
 async def test_a_probe_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asking, "PROBE_S", 0.01)
+    monkeypatch.setattr(own_request, "PROBE_S", 0.01)
     found = await asked(probe=Hangs())
     assert found.requests[TWO].ok is False
 

@@ -42,6 +42,7 @@ from haconsole.operations.job import Check, Ending, Entry, Expectation, Job, Res
 from haconsole.runtime import executor as module
 from haconsole.runtime.desk import Desk
 from haconsole.runtime.executor import Executor, Report, Told
+from haconsole.runtime.records import stamp
 from tests.unit.cluster.builders import healthy
 
 ONE, TWO = "proxy-serv01", "proxy-serv02"
@@ -62,6 +63,8 @@ class World:
     saved: bool = False
     armed: set[Slot] = field(default_factory=set)
     noted: bool = False
+    until: str | None = None
+    """The end that the note tells."""
     changed: bool = False
     changes: int = 0
     reverted: int = 0
@@ -189,7 +192,10 @@ class FakeDesk:
         return StepAnswer(outcome=StepOutcome.DONE, state=self.world.state(self.name))
 
     async def note(self, operation: str, note: DrainNote | None, patience_s: float) -> StepAnswer:
-        self.world.call("note" if note else "forget note", lambda: setattr(self.world, "noted", note is not None))
+        def write() -> None:
+            self.world.noted, self.world.until = note is not None, None if note is None else note.until
+
+        self.world.call("note" if note else "forget note", write)
         return StepAnswer(outcome=StepOutcome.DONE, state=self.world.state(self.name))
 
     async def revert_now(self, slot: Slot, patience_s: float) -> None:
@@ -481,6 +487,16 @@ async def test_what_ends_by_itself_stays_armed_and_is_unlocked() -> None:
     world = World()
     report = await done(executor(world, held(world, ending=Ending.UNTIL)).run())
     assert (report.result, world.changed, world.armed, world.locks) == (Result.DONE, True, {Slot.A}, {})
+
+
+async def test_the_note_tells_the_end_as_it_was_armed_and_not_as_it_was_wished() -> None:
+    world = World()
+    note = DrainNote(by="anna", reason=None, method="stop", since=None, until="2026-01-01T00:00:00Z")
+    run = executor(world, held(world, ending=Ending.UNTIL, note=note))
+    report = await done(run.run())
+    assert report.result is Result.DONE
+    assert run._deadline is not None
+    assert world.until == stamp(run._deadline)
 
 
 async def test_restoring_locks_its_node_alone_and_takes_over_from_a_dead_console() -> None:

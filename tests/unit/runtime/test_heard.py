@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from ipaddress import IPv4Address
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from haconsole.model.capture import CaptureNews, Heard, Unread
 from haconsole.model.packets import Advert, Announcement
 from haconsole.runtime import heard
-from haconsole.runtime.heard import Intake, Sieve
+from haconsole.runtime.heard import Intake, Sieve, hand_over
 from haconsole.wire import frames, pcap
 from tests.unit.runtime.wires import advert_frame, garp_frame
 
@@ -38,6 +40,29 @@ def test_what_does_not_concern_us_is_left_out_and_what_cannot_be_read_is_counted
     assert intake.take([record(1.0, bytes(arp)), record(2.0, broken)], error_s=None) == []
     counts = intake.counts(5.0)
     assert (counts.heard, counts.unreadable, counts.flooded, counts.dropped) == (0, 1, 0, None)
+
+
+async def test_what_claims_to_be_vrrp_and_cannot_be_read_comes_in_its_place_where_it_is_wanted() -> None:
+    class Both:
+        def __init__(self) -> None:
+            self.came: list[str] = []
+
+        async def packets(self, heard: Sequence[Heard]) -> None:
+            self.came += ["heard"] * len(heard)
+
+        def news(self, news: CaptureNews) -> None:
+            raise AssertionError(news)
+
+        async def unread(self, found: Sequence[Unread]) -> None:
+            self.came += [f"{one.envelope.source} {one.problem} {one.at}" for one in found]
+
+    good = advert_frame(A)
+    fragment = good[:20] + b"\x20\x01" + good[22:]
+    records = [record(1.0, good), record(2.0, fragment), record(3.0, good), record(4.0, good[:20])]
+    both, intake = Both(), Intake("n1")
+    await hand_over(intake.take_all(records, offset_s=0.5, error_s=None), both, both)
+    assert both.came == ["heard", f"{A} fragment 1.5", "heard"]
+    assert intake.unreadable == 2, "the last one does not even say whose it is"
 
 
 def test_no_secret_is_in_what_is_heard() -> None:

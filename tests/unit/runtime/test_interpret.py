@@ -11,9 +11,9 @@ from haconsole.catalogue.script import Output
 from haconsole.model.events import NodeRead, ReadFailed, Subject
 from haconsole.model.problems import ProblemKind
 from haconsole.model.readings import ConfigTest, KeepalivedVersion, KernelReading, Rights, SquidReading
-from haconsole.runtime import interpret
+from haconsole.runtime import interpret, trouble
 
-CONTEXT = interpret.Context(node="n1", user="ops", rights=Rights.SUDO)
+CONTEXT = trouble.Context(node="n1", user="ops", rights=Rights.SUDO)
 FINE = Output(stdout=b"", stderr="", status=0, truncated=False, files={})
 LINK = b"2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP mode DEFAULT\\    link/ether 02:00:00:00:00:01 brd ff:ff:ff:ff:ff:ff\n"
 ADDRESS = b"2: eth0    inet 192.168.2.251/24 scope global eth0\\       valid_lft forever preferred_lft forever\n"
@@ -108,6 +108,6 @@ def test_the_node_s_zone(text: bytes, seconds: float | None) -> None:
 
 def test_a_plain_login_does_not_try_what_needs_root() -> None:
     plain = replace(CONTEXT, rights=Rights.PLAIN)
-    assert interpret.without_rights(plain, read.KEEPALIVED_DUMP)
-    assert not interpret.without_rights(plain, read.SQUID_CHECK)
-    assert not interpret.without_rights(CONTEXT, read.KEEPALIVED_DUMP)
+    assert trouble.without_rights(plain, read.KEEPALIVED_DUMP)
+    assert not trouble.without_rights(plain, read.SQUID_CHECK)
+    assert not trouble.without_rights(CONTEXT, read.KEEPALIVED_DUMP)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from haconsole.cluster.picture import ClusterPicture, picture
+from haconsole.cluster.believe import picture
+from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.events import Phase
 from haconsole.model.readings import LogFact, LogFactKind, LogLine
 from haconsole.model.state import ClockOffset, Known

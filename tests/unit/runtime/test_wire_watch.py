@@ -10,8 +10,8 @@ from ipaddress import IPv4Address, ip_address
 
 import pytest
 
+from haconsole.cluster.believe import picture
 from haconsole.cluster.hearing import PACKETS_KEPT, Hearing
-from haconsole.cluster.picture import picture
 from haconsole.cluster.reduce import initial, reduce
 from haconsole.cluster.segment import SENDERS_IN_ALL
 from haconsole.cluster.wire_reading import ROUTERS_TOLD, SENDERS_TOLD, reading_of

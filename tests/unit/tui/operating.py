@@ -10,14 +10,16 @@ from textual.app import App
 from haconsole.catalogue import change
 from haconsole.catalogue import operation as entries
 from haconsole.cluster.conclude import Snapshot
+from haconsole.cluster.left import left_on, told_in
 from haconsole.model.findings import Verdict
-from haconsole.model.operation import NodeOperation
+from haconsole.model.operation import NodeOperation, OperationLock, Slot
 from haconsole.model.readings import ConfigTest
 from haconsole.model.state import Known
 from haconsole.operations.actions import Action, Kind, drain_of
 from haconsole.operations.guards_context import Answer, Asked
 from haconsole.operations.job import Result
 from haconsole.operations.plan import Plan, plan
+from haconsole.operations.take_over import Taking, Way, plan_of
 from haconsole.runtime.executor import Report, Told
 from haconsole.tui.source import CannotError
 from tests.unit.cluster.builders import config
@@ -34,6 +36,11 @@ BEFORE = [
     ("change", "done"),
     ("verify", "seen: 192.168.2.101 is on proxy-serv02"),
 ]
+TAKEN = [
+    ("lock", f"{OPERATION} on proxy-serv01 is this console's now"),
+    ("locks", "locked"),
+    ("see-armed", "armed: proxy-serv01 heals itself in 41 s"),
+]
 AFTER = [
     ("put-back", "put back"),
     ("restored", "seen: 192.168.2.101 is on proxy-serv01, squid is active on proxy-serv01"),
@@ -42,14 +49,15 @@ AFTER = [
 ]
 
 
-def whole(told: NodeOperation = FREE) -> Snapshot:
-    """A healthy pair whose configuration was read, too: forecasts are known. told: what /run/haconsole holds."""
+def whole(told: NodeOperation = FREE, peer: NodeOperation | None = None) -> Snapshot:
+    """A healthy pair whose configuration was read, too: forecasts are known. told: what /run/haconsole holds on both,
+    or on proxy-serv01 only; then peer: on proxy-serv02."""
     nodes = [make() for make in scenes.BOTH_WELL]
     nodes = [
         replace(
             n,
             config=Known(config(n.name), scenes.NOW - 20, "config"),
-            operation=Known(told, scenes.NOW - 2, "operation"),
+            operation=Known(told if peer is None or n.name == scenes.ONE else peer, scenes.NOW - 2, "operation"),
         )
         for n in nodes
     ]
@@ -79,6 +87,26 @@ def asked(**more) -> Asked:
 class Made:
     """What `prepare` gives."""
 
+    plan: Plan
+
+
+def left_behind(*, revert: str = "squid", peer_left_s: int = -20, **more) -> Snapshot:
+    """bea's console began squid-stop on proxy-serv01, 41 s before its deadline. peer_left_s: until her lock expires
+    where nothing is armed; below 0: her console is gone."""
+    lock = OperationLock(
+        operation=OPERATION, boot_id="b", expires_uptime_s=1048, owner="bea", host="other", name="squid-stop",
+        node=scenes.ONE, started="2025-11-24T13:01:10.000Z",
+    )  # fmt: skip
+    fields = {"saved": OPERATION, "revert": revert, "deadlines_uptime_s": ((Slot.A, 1043),), **more}
+    told = replace(FREE, **{"lock": lock, **fields})
+    return whole(told, replace(FREE, lock=replace(lock, expires_uptime_s=1000 + peer_left_s)))
+
+
+@dataclass
+class MadeLeft:
+    """What `prepare_left` gives."""
+
+    taking: Taking
     plan: Plan
 
 
@@ -128,6 +156,19 @@ class FakeOperations:
         told = asked(overrides=wish.overrides, phrase=wish.phrase, outside_window=wish.outside_window, **self.answers)
         return Made(plan(picture, action, told, operation=OPERATION))
 
+    async def prepare_left(self, wish):
+        self.wishes.append(wish)
+        if self.problem is not None:
+            raise CannotError(self.problem)
+        picture = self.shown.picture
+        left = left_on(told_in(picture), [n.name for n in picture.nodes], wish.node, picture.at)
+        taking = Taking(left=left, way=wish.way)
+        return MadeLeft(taking, plan_of(picture, taking))
+
+    def by_name(self, prepared):
+        taking = replace(prepared.taking, named=prepared.taking.left.lock_name)
+        return MadeLeft(taking, plan_of(self.shown.picture, taking))
+
     def refused(self, prepared) -> None:
         self.refusals.append(prepared)
 
@@ -143,10 +184,13 @@ class FakeOperations:
             observe(steps[-1])
 
         started(self.handle)
-        for name, text in BEFORE:
+        left = isinstance(prepared, MadeLeft)
+        for name, text in TAKEN if left else BEFORE:
             observe(Told(step=name, text=f"{name} …", started=at))
             tell(name, text)
-        observe(Told(step="hold", text="hold, 101 s more", started=at, left_s=101.0))
+        observe(Told(step="hold", text="hold, 101 s more", started=at, left_s=41.0 if left else 101.0))
+        if left and prepared.taking.way is Way.ABORT:
+            self.handle.hold_over.set()
         waits = [asyncio.ensure_future(e.wait()) for e in (self.handle.stop, self.handle.hold_over)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:

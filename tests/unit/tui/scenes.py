@@ -11,9 +11,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from ipaddress import ip_address, ip_interface
 
+from haconsole.cluster.believe import picture
 from haconsole.cluster.conclude import Snapshot, conclude
 from haconsole.cluster.hearing import Hearing
-from haconsole.cluster.picture import picture
 from haconsole.cluster.reduce import initial, reduce
 from haconsole.model.events import ClientProbed, ClientResult, LinkPhase, Phase, Subject
 from haconsole.model.findings import Evidence, Finding, Severity, Verdict
@@ -41,6 +41,7 @@ from haconsole.model.readings import (
 from haconsole.model.spec import ClusterSpec, NodeSpec, VipSpec
 from haconsole.model.state import ClockOffset, ClusterState, Known, NodeState, Occurrence, VipState
 from haconsole.tui.view.times import Times
+from tests.unit.cluster import builders
 
 NOW = datetime(2025, 11, 24, 13, 2, 31, 400000, tzinfo=UTC).timestamp()
 """14:02:31.4 in the tests' zone."""
@@ -93,17 +94,10 @@ def kernel(last: int, vips: Sequence[str], *, eth1: bool = True, more: int = 0) 
 def instance(
     number: int, state: VrrpState | None, priority: int, *, eth1: bool = True, squid: bool = True, since: float
 ) -> InstanceReading:
-    return InstanceReading(
-        name=f"proxy_ip{number}",
-        vrid=number,
-        interface="eth0",
-        state=state,
-        version=2,
-        priority=priority,
-        effective_priority=priority,
-        advert_interval_s=1.0,
-        preempt=True,
-        vips=(ip_interface(f"192.168.2.10{number}/24"),),
+    return builders.instance(
+        f"proxy_ip{number}",
+        state,
+        priority,
         last_transition_node_s=since,
         tracked_interfaces=(TrackedInterface(name="eth1", up=eth1),),
         tracked_scripts=(TrackedScript(name="chk_squid_service", ok=squid),),

@@ -9,8 +9,9 @@ from haconsole.model.operation import DrainNote, NodeOperation, OperationLock
 from haconsole.operations.actions import Kind
 from haconsole.operations.guards_context import Answer
 from haconsole.tui.commands import ConsoleCommands
-from haconsole.tui.screens.action_words import FieldLine, WordsScreen
+from haconsole.tui.screens.action_words import WordsScreen
 from haconsole.tui.screens.actions import ActionsScreen
+from haconsole.tui.screens.asking import FieldLine
 from haconsole.tui.screens.cluster import ClusterScreen
 from haconsole.tui.screens.confirm import ConfirmScreen
 from haconsole.tui.screens.help import HelpScreen
@@ -196,6 +197,33 @@ async def test_the_focus_is_on_cancel_and_enter_there_goes_back():
         assert operations.carried == []
 
 
+async def test_the_name_typed_while_the_focus_is_on_cancel_goes_to_the_field():
+    """Digits of a name are keys of other screens, q leaves the console: none of that in front of this question."""
+    app, operations = offering()
+    async with driven(app, SMALL) as pilot:
+        await asked(pilot, app)
+        assert app.focused.id == "cancel"
+        await press(pilot, *"q1yt0a")
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.focused.id == "typed"
+        assert app.focused.value == "q1yt0a"
+        await press(pilot, *["backspace"] * 6, "tab", *scenes.ONE)
+        assert app.focused.value == scenes.ONE
+        assert operations.carried == []
+        await press(pilot, "enter")
+        await at(pilot, app, RunningScreen)
+
+
+@pytest.mark.parametrize("key", ["0", "1", "2", "4"])
+async def test_no_key_of_another_screen_throws_a_question_away(key):
+    app, _ = offering(answers=BAD_PEER)
+    async with driven(app, SMALL) as pilot:
+        await asked(pilot, app)
+        await press(pilot, key)
+        assert isinstance(app.screen, ConfirmScreen)
+        assert app.screen.refused
+
+
 async def test_the_question_scrolls_from_where_the_keys_are():
     app, _ = offering()
     async with driven(app, SMALL) as pilot:
@@ -322,7 +350,7 @@ async def test_clients_losses_are_counted_while_it_runs():
         nodes = [make() for make in scenes.BOTH_WELL]
         app.test_sources[0].become(scenes.snapshot(scenes.state(nodes, vips), [], shown.verdict, now=scenes.NOW + 3))
         await until(pilot, lambda: shows(app, "✖ timed out", "lost 1 of 1"))
-        await until(pilot, lambda: shows(app, "nothing lost of 1"))
+        await until(pilot, lambda: shows(app, "0 of 1 failed"))
 
 
 async def test_capital_x_puts_back_at_once_and_asks_nothing():

@@ -31,6 +31,8 @@ class Here:
     monitor: Monitor
     pilot: object
     audit: AuditFile
+    operate: Operate
+    demo: DemoCluster
 
     async def until(self, condition):
         for _ in range(PATIENCE):
@@ -46,6 +48,14 @@ class Here:
     def squid(self):
         unit = self.monitor.picture().node(scenes.ONE).squid_unit
         return None if unit is None else unit.active
+
+    def told(self, node=scenes.ONE):
+        """What /run/haconsole holds there, as last read."""
+        return self.monitor.picture().node(node).operation
+
+    def peer_told_stale(self):
+        told = self.told(scenes.TWO)
+        return told is not None and told.lock is not None and told.lock_left_s <= 0
 
     async def begin(self, title, *fields):
         """Choose the action on proxy-serv01, fill the fields in, and type the name."""
@@ -83,7 +93,7 @@ async def opened(tmp_path):
             run_sources=lambda: run_all([monitor], parts.connector),
         )
         async with driven(app, (120, 40)) as pilot:
-            yield Here(app, monitor, pilot, audit)
+            yield Here(app, monitor, pilot, audit, operate, demo)
 
 
 async def test_a_squid_stop_is_aborted_and_squid_runs_again(tmp_path):

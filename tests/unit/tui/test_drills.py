@@ -1,19 +1,24 @@
 """Drills in the console: planned, begun by the nodes' typed names alone, seen live, put back, and judged."""
 
+import asyncio
 import string
 
 import pytest
 
+from haconsole.model.drill import Phase
 from haconsole.operations.guards_context import Answer
+from haconsole.runtime.executor import Told
 from haconsole.tui.commands import ConsoleCommands
 from haconsole.tui.screens.cluster import ClusterScreen
 from haconsole.tui.screens.drill_live import DrillScreen
 from haconsole.tui.screens.drill_plan import DrillPlanScreen
 from haconsole.tui.screens.drill_words import DrillWordsScreen
 from haconsole.tui.screens.drills import DrillsScreen
+from haconsole.tui.view import drill_live
+from haconsole.tui.view.text import Level, plain
 from tests.support import drill_sample
 from tests.unit.tui import scenes
-from tests.unit.tui.drill_scenes import drilling
+from tests.unit.tui.drill_scenes import INJECTED, drilling
 from tests.unit.tui.driving import console, driven, press, until
 from tests.unit.tui.operating import whole
 
@@ -69,8 +74,10 @@ async def test_the_plan_says_in_words_what_is_predicted_and_begins_by_the_typed_
                      "clients lose", "Must be seen"):  # fmt: skip
             assert told in words
         assert app.focused.id == "cancel"
-        await press(pilot, *(k for k in string.ascii_lowercase if k not in {"o", "q", "a", "t", "y"}))
-        await press(pilot, "tab", *"proxy-serv02", "enter")
+        every = (*string.ascii_lowercase, *string.digits)
+        await press(pilot, *every, "enter")
+        await until(pilot, lambda: shows(app, "that is not proxy-serv01: nothing was touched"))
+        await press(pilot, *["backspace"] * len(every), *"proxy-serv02", "enter")
         assert drills.carried == []
         await press(pilot, *["backspace"] * 12, *scenes.ONE, "enter")
         await until(pilot, lambda: isinstance(app.screen, DrillScreen))
@@ -95,6 +102,44 @@ async def test_live_it_shows_steps_timer_lanes_clients_both_logs_and_expectation
         assert "\x1b[31m" not in app.picture() and "\u202e" not in app.picture()
 
 
+async def test_to_a_node_whose_way_is_cut_nothing_is_said_to_be_missing_and_who_puts_back_is_told():
+    app, _ = drilling()
+    async with driven(app, SMALL) as pilot:
+        await begun(pilot, app)
+        acting = app.acting
+        seen = acting.live.seen
+        seen.cut_off(scenes.ONE)
+        seen.lines[:] = [x for x in seen.lines if x.node != scenes.ONE]
+        seen.phase = Phase.PUT_BACK
+        acting.current = Told(step="put-back", text="proxy-serv01 puts back", started=scenes.NOW, left_s=18.0)
+        acting.deadline = scenes.NOW + 18.0
+        picture = app.snapshot(acting.cluster).picture
+        told = drill_live.shown(acting, picture, scenes.NOW)
+        words = [plain(r.line) for r in drill_live.step_lines(acting, told, 77, 24)]
+        assert any("its own timer" in w and "way to proxy-serv01 is cut" in w for w in [" ".join(words)]), words
+        (line,) = drill_live.log_rows(seen, scenes.ONE, 37, app.zone, INJECTED)
+        assert plain(line.line).rstrip() == "? way cut: its lines come later"
+        open_now = [level for claim, level in drill_live.claims_of(acting) if claim.ok is None]
+        assert open_now == [Level.BUSY], "it is still to come"
+
+
+async def test_in_80_columns_what_is_put_back_and_what_a_row_would_lose_is_read_whole():
+    app, _ = drilling()
+    async with driven(app, SMALL) as pilot:
+        await planned(pilot, app, "m", down=0)
+        head = " ".join(plain(r.line).strip() for r in app.pane("confirm").rows[:8])
+        for name, lost in (("lan", "2.61–3.71 s"), ("public", "0.61–0.71 s")):
+            assert f"{name}-link-down on proxy-serv01: allowed; .101 lost for {lost}" in head, head
+        await press(pilot, "tab", *scenes.ONE, "enter")
+        await until(pilot, lambda: isinstance(app.screen, DrillScreen) and app.acting.holds)
+        assert shows(app, "hold, 7 s more") and not shows(app, "hold: hold")
+        acting = app.acting
+        acting.stopping, acting.deadline = True, scenes.NOW + 54.0
+        told = drill_live.shown(acting, app.snapshot(acting.cluster).picture, scenes.NOW)
+        last = plain(drill_live.step_lines(acting, told, 77, 24)[-1].line)
+        assert last.rstrip().endswith("aborted: all is being put back"), last
+
+
 async def test_e_extends_n_ends_the_hold_and_the_verdict_names_the_report():
     app, drills = drilling()
     async with driven(app, SMALL) as pilot:
@@ -113,13 +158,21 @@ async def test_a_row_of_drills_goes_on_only_as_long_as_each_leaves_the_cluster_h
     async with driven(app, LARGE) as pilot:
         await begun(pilot, app, "m", down=0)
         assert shows(app, "1 of 3")
+        asked, second = asyncio.Event(), app.acting.items[1].run
+        second.prepare = asked.wait
         drills.carried[0].over.set()
-        await until(pilot, lambda: len(drills.carried) == 2 and shows(app, "2 of 3"))
+        await until(pilot, lambda: shows(app, "2 of 3", "the guards of public-link-down on proxy-serv01 are asked"))
+        assert app.lines("log-0") == [], "the lines of the one before are none of this one's"
+        asked.set()
+        await until(pilot, lambda: len(drills.carried) == 2)
         drills.healthy = False
         drills.carried[1].over.set()
         await until(pilot, lambda: shows(app, "not begun: public-link-down on proxy-serv01 did not leave all well"))
         assert len(drills.carried) == 2
         assert app.acting.ended.well is False
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(app.screen, DrillsScreen))
+        assert app.screen.marked == [], "Enter would begin them all once more"
 
 
 async def test_leaving_mid_drill_puts_back_and_begins_no_other_one():

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.wait import wait
+
 ROOT = Path(__file__).parents[3]
 LEFT_ALTERNATE_SCREEN, CURSOR_SHOWN, MOUSE_OFF = b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l"
 
@@ -148,10 +150,8 @@ def begun(console):
 
 
 def told(tmp_path, word):
-    end = time.monotonic() + 10
-    while not (tmp_path / "told").exists() or (tmp_path / "told").read_text(encoding="utf-8") != word:
-        assert time.monotonic() < end, "the action was not asked to put back"
-        time.sleep(0.01)
+    there = tmp_path / "told"
+    wait(lambda: there.exists() and there.read_text(encoding="utf-8") == word, what="the action was asked to put back")
 
 
 @pytest.mark.parametrize("how", ["q", "ctrl+c twice", "SIGTERM", "SIGINT"])

@@ -5,10 +5,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from haconsole.cluster.forecast_times import Span
 from haconsole.model.events import ClientProbed, ClientResult
-from haconsole.tui.view.action_losses import Losses
+from haconsole.tui.view.action_differences import differences
+from haconsole.tui.view.action_losses import Losses, told
 from haconsole.tui.view.action_running import left_word, lost_line
-from haconsole.tui.view.text import plain
+from haconsole.tui.view.text import Level, plain
 from tests.unit.tui import scenes
 
 START = 100.0
@@ -34,7 +36,7 @@ def test_what_was_answered_before_it_began_is_not_counted():
 def test_an_answer_is_counted_once_however_often_it_is_looked_at():
     loss = seen(Losses(START), (98, True), (101, True), (101, True), (103, True))
     assert (loss.asked, loss.failed, loss.lost_s) == (2, 0, 0.0)
-    assert plain(lost_line(loss, 104)) == "nothing lost of 2"
+    assert plain(lost_line(loss, 104)) == "0 of 2 failed"
 
 
 def test_an_outage_runs_from_the_last_good_answer_to_the_next():
@@ -62,3 +64,56 @@ def test_no_answer_is_no_answer():
 @pytest.mark.parametrize(("seconds", "word"), [(0, "00:00"), (41.9, "00:41"), (125, "02:05"), (3729, "1:02:09")])
 def test_the_clock(seconds, word):
     assert left_word(seconds) == word
+
+
+# --- when all is over -----------------------------------------------------------------------------------
+
+
+def test_requests_two_seconds_apart_are_no_witness_of_an_outage_of_half_a_second():
+    loss = seen(Losses(START), (99, True), (101, True), (103, True))
+    level, text = told(loss, 104, Span(0.61, 0.71))
+    assert level is Level.UNKNOWN
+    assert text == "none of 2 failed, but 2.0 s apart they are too coarse to see the predicted 0.61–0.71 s"
+
+
+def test_what_was_to_last_longer_than_the_requests_are_apart_would_have_been_seen():
+    level, text = told(seen(Losses(START), (99, True), (101, True)), 102, Span(8.0, 9.0))
+    assert level is Level.NONE
+    assert "2.0 s apart" in text and "predicted 8.00–9.00 s" in text
+
+
+@pytest.mark.parametrize("answers", [(), ((98, True),)])
+def test_without_an_answer_nothing_is_known(answers):
+    assert told(seen(Losses(START), *answers), 102, None)[0] is Level.UNKNOWN
+
+
+def test_one_answer_alone_says_nothing_of_the_time_beside_it():
+    assert told(seen(Losses(START), (101, True)), 102, None)[0] is Level.UNKNOWN
+
+
+def test_what_failed_is_a_loss():
+    level, text = told(seen(Losses(START), (99, True), (101, False), (103, True)), 104, Span(0.6, 0.7))
+    assert (level, text) == (Level.WARNING, "lost 1 of 2, ≤ 4.0 s; predicted 0.60–0.70 s")
+
+
+def test_what_is_not_as_before_is_said_in_words_by_vip_node_and_field():
+    node = {
+        "keepalived": True, "squid": True, "instances": {"proxy_ip1": "MASTER"}, "squid_shutdown_lifetime": None,
+        "addresses": ["eth0 192.168.2.251/24", "eth0 192.168.2.101/24"],
+    }  # fmt: skip
+    later = {
+        **node, "squid": False, "instances": {"proxy_ip1": "FAULT"}, "addresses": ["eth0 192.168.2.251/24"],
+        "squid_shutdown_lifetime": {"seconds": 30, "source": "squid.conf"},
+    }  # fmt: skip
+    before = {"vips": {"192.168.2.101": {"holders": ["proxy-serv01"], "client": True}}, "nodes": {"n1": node, "n2": {}}}
+    after = {"vips": {"192.168.2.101": {"holders": [], "client": None}}, "nodes": {"n1": later, "n2": None}}
+    assert list(differences(before, after)) == [
+        "192.168.2.101: proxy-serv01 → nobody",
+        "192.168.2.101, clients: served → not known",
+        "n1 squid: runs → stopped",
+        "n1 proxy_ip1: MASTER → FAULT",
+        "n1 squid's shutdown_lifetime: not known → seconds 30, source squid.conf",
+        "n1: eth0 192.168.2.101/24 is gone",
+        "n2: read before, not read now",
+    ]
+    assert list(differences(before, before)) == []

@@ -9,16 +9,9 @@ from hypothesis import strategies as st
 from haconsole.cluster.hearing import Hearing
 from haconsole.model.capture import CaptureCounts, CapturePhase, CaptureState
 from haconsole.tui.view.adverts import Ours, learn, listening_since, place_rows
-from haconsole.tui.view.adverts_lanes import (
-    coverage,
-    deadline_bar,
-    deadline_words,
-    gap_plot,
-    judge,
-    lane_table,
-    listened,
-    look_at,
-)
+from haconsole.tui.view.adverts_lanes import lane_table
+from haconsole.tui.view.adverts_look import judge, look_at
+from haconsole.tui.view.adverts_plots import coverage, deadline_bar, deadline_words, gap_plot, listened
 from haconsole.tui.view.text import Level, Tone, plain, width_of
 from tests.unit.tui import hearings, scenes
 from tests.unit.tui.scenes import NOW, ONE, TIMES, TWO

@@ -8,7 +8,8 @@ from haconsole.model.capture import Heard
 from haconsole.tui.view.adverts import Ours, learn
 from haconsole.tui.view.adverts_bytes import hex_rows, part_rows, parts
 from haconsole.tui.view.adverts_detail import lane_details, packet_details, place_details
-from haconsole.tui.view.adverts_lanes import lane_of, look_at
+from haconsole.tui.view.adverts_lanes import lane_of
+from haconsole.tui.view.adverts_look import look_at
 from haconsole.tui.view.adverts_words import takeovers_of
 from haconsole.tui.view.text import Level, plain, width_of
 from haconsole.wire import frames

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from haconsole.model.packets import Advert, Checksum
 from haconsole.wire import frames, pcap
 from haconsole.wire.errors import WireError
+from tests.support.readers import by_haconsole, by_scapy, by_tshark
 
 PCAPS = Path(__file__).parents[2] / "fixtures" / "pcaps"
 REAL = PCAPS / "tcpdump_vrrp.pcap"
@@ -36,34 +36,29 @@ def test_all_165_adverts_are_read_with_good_checksums() -> None:
 
 
 @pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
-def test_tshark_says_the_same() -> None:
-    fields = ("vrrp.version", "vrrp.virt_rtr_id", "vrrp.prio", "vrrp.checksum.status", "vrrp.ip_addr", "vrrp.ipv6_addr")
-    options = [word for field in fields for word in ("-e", field)]
-    done = subprocess.run(
-        ["tshark", "-r", str(REAL), "-T", "fields", *options],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    lines = done.stdout.splitlines()
-    assert len(lines) == 165, done.stderr
-    for line, ours in zip(lines, adverts(REAL), strict=True):
-        version, vrid, priority, _, v4, v6 = line.split("\t")
-        assert (int(version), int(vrid), int(priority)) == (ours.version, ours.vrid, ours.priority)
-        assert ",".join(map(str, ours.addresses)) == (v4 or v6)
+def test_tshark_says_the_same_of_every_packet() -> None:
+    told = by_tshark(REAL)
+    assert len(told) == 165 and told == by_haconsole(REAL)
 
 
-def test_scapy_says_the_same() -> None:
-    import logging
+def test_scapy_says_the_same_of_every_packet() -> None:
+    assert by_scapy(REAL) == by_haconsole(REAL)
 
-    logging.getLogger("scapy").setLevel(logging.ERROR)
-    from scapy.layers.l2 import Ether
-    from scapy.layers.vrrp import VRRP, VRRPv3
 
-    for record, ours in zip(records(REAL), adverts(REAL), strict=True):
-        packet = Ether(record.data)
-        layer = packet[VRRPv3] if VRRPv3 in packet else packet[VRRP]
-        assert (layer.version, layer.vrid, layer.priority) == (ours.version, ours.vrid, ours.priority)
-        assert list(map(str, layer.addrlist)) == list(map(str, ours.addresses))
-        assert (layer.adv / 100 if ours.version == 3 else layer.adv) == ours.interval_s
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_all_agree_on_a_checksum_that_is_bad(tmp_path: Path) -> None:
+    """One bit of the checksum of every advert is another one."""
+    broken = tmp_path / "broken.pcap"
+    data = pcap.header()
+    for each in records(REAL):
+        frame = bytearray(each.data)
+        at = 14 + (40 if frame[12:14] == b"\x86\xdd" else 4 * (frame[14] & 15)) + 6
+        frame[at] ^= 1
+        data += pcap.record(each.at, bytes(frame), each.length)
+    broken.write_bytes(data)
+    told = by_haconsole(broken)
+    assert len(told) == 165 and told == by_scapy(broken) == by_tshark(broken)
+    assert not any(each.checksum_ok for each in told)
 
 
 @pytest.mark.parametrize("path", sorted(PCAPS.glob("*oobr*.pcap")), ids=lambda p: p.stem)

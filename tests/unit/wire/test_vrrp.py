@@ -23,7 +23,7 @@ def advert(text: str, envelope: Envelope = V4) -> Advert:
 
 
 def test_v2_with_two_addresses_as_captured_from_keepalived() -> None:
-    """KEEPALIVED 5."""
+    """1.3.5, 2.2.7 and 2.4.3 send the same octets."""
     found = advert("21 0b 96 02 00 01 c2c0 c0a8026f c0a80270 0000000000000000")
     assert (found.version, found.vrid, found.priority, found.interval_s, found.auth_type) == (2, 11, 150, 1.0, 0)
     assert found.addresses == (IPv4Address("192.168.2.111"), IPv4Address("192.168.2.112"))

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_interface
 
 import pytest
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.capture import Heard
-from haconsole.model.drill import Claim, Request, Verdict
+from haconsole.model.drill import Claim, DrillRecord, Phase, Request, Verdict
 from haconsole.model.events import Event, KernelEvent, LinkPhase, LogHeard
 from haconsole.model.events import Phase as Connection
 from haconsole.model.packets import Announcement
 from haconsole.model.problems import ProblemKind
-from haconsole.model.readings import AddressAdded, AddressRemoved, LinkChanged, SquidShutdown
+from haconsole.model.readings import (
+    Address,
+    AddressAdded,
+    AddressRemoved,
+    KernelReading,
+    Link,
+    LinkChanged,
+    SquidShutdown,
+)
 from haconsole.operations.actions import Action, Drain, Kind, Method
 from haconsole.operations.drills import figures, judge, steady
 from haconsole.operations.drills.expect import Expected, expected
 from haconsole.operations.drills.own import OwnDrillsError, own_drills
 from haconsole.operations.drills.parts import CATALOGUE, Drill, Expects
+from haconsole.operations.drills.phases import phases
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.verdict import Ended, verdict
 from haconsole.operations.job import Result
+from haconsole.report.drill_words import compared
 from tests.unit.cluster.builders import (
     BACKUP,
     FAULT,
@@ -134,6 +144,7 @@ class Step:
     ended: float | None = None
     ok: bool | None = None
     left_s: float | None = None
+    commands: tuple[str, ...] = ()
 
 
 class Stage:
@@ -150,6 +161,7 @@ class Stage:
         self.seen.listening = {ONE: True, TWO: True}
         self.seen.picture(self.play.picture())
         self.requests: list[Request] = []
+        self.client = figures.Clients(interval_ms=20.0)
         self.now = T0
 
     def at(self, second: float) -> float:
@@ -197,21 +209,21 @@ class Stage:
 
     def case(self, *, over: bool = True) -> figures.Case:
         known = None if not self.requests else (T0 - 2.0, self.now + 5.0)
-        clients = figures.Clients(requests=self.requests, known=known, interval_ms=20.0)
+        clients = replace(self.client, requests=self.requests, known=known)
         return figures.Case(
             drill=self.drill, expected=self.expected, seen=self.seen, clients=clients, now=self.now, over=over
         )
 
-    def forth(self) -> None:
-        """eth1 goes down at 10 s; .101 is on proxy-serv02 0.62 s later."""
+    def forth(self, took: float = 0.62) -> None:
+        """eth1 goes down at 10 s; .101 is on proxy-serv02 so much later."""
         self.step("change", 9.99, 10.05)
         self.event(KernelEvent(node=ONE, at=self.at(10.004), change=LinkChanged(link=link("eth1", up=False))))
         self.log(10.002, ONE, "Netlink reports eth1 down")
         for name in ("proxy_ip1", "proxy_ip2"):
             self.log(10.003, ONE, f"({name}) Entering FAULT STATE")
-        self.log(10.622, TWO, "(proxy_ip1) Entering MASTER STATE")
-        self.moves(10.62, str(V1), ONE, TWO)
-        self.garp(10.63, str(V1), TWO)
+        self.log(10.002 + took, TWO, "(proxy_ip1) Entering MASTER STATE")
+        self.moves(10.0 + took, str(V1), ONE, TWO)
+        self.garp(10.01 + took, str(V1), TWO)
         self.step("verify", 10.06, 12.0)
         self.play.now = self.now
         self.play.read(ONE, faulty(link_up=False))
@@ -265,12 +277,102 @@ def test_all_as_expected_is_passed_and_measured_on_one_time_line() -> None:
     assert [h.holders for h in stage.seen.lanes if h.vip == "192.168.2.101"][:3] == [(ONE,), (), (TWO,)]
 
 
+@pytest.mark.parametrize("took", [0.590, 0.603, 0.607, 0.612, 0.700, 0.714, 0.730])
+@pytest.mark.parametrize("lost", [0.570, 0.586, 0.600, 0.640, 0.706, 0.722])
+def test_the_report_judges_each_figure_as_the_verdict_does(took: float, lost: float) -> None:
+    stage = Stage()
+    stage.forth(took)
+    stage.back()
+    stage.clients(22.0, (10.0, 10.0 + lost), vip=str(V1))
+    record = DrillRecord(
+        id="run", cluster="proxy", drill="public-link-down", node=ONE, operator="anna@desk", ticket=None, started=T0,
+        ended=T0 + 22.0, result=None, predicted=stage.expected.predicted, measured=figures.measured(stage.case()),
+    )  # fmt: skip
+    rows = {row.figure: row for row in compared(record) if row.vip == str(V1)}
+
+    def claimed(words: str) -> bool | None:
+        (ok,) = (c.ok for c in judge.during(stage.case()) if c.text.startswith(words))
+        return ok
+
+    assert claimed(f"takeover of {V1} within") == rows["takeover"].ok == (0.600 <= took <= 0.72), rows["takeover"]
+    assert claimed(f"clients of {V1} lose") == rows["client outage"].ok is not None, rows["client outage"]
+
+
+def test_a_run_tells_its_phases_its_two_moments_and_every_command_line() -> None:
+    stage = whole()
+    change, back = figures.injected(stage.case()), figures.put_back(stage.case())
+    assert change is not None and change.how == f"{ONE}: Netlink reports eth1 down"
+    assert back is not None and back.how == f"{ONE}: Netlink reports eth1 up"
+    found = phases(T0, stage.seen.steps, T0 + 22.0)
+    assert [p.phase for p in found] == [
+        Phase.BEFORE, Phase.INJECT, Phase.TAKEOVER, Phase.HOLD, Phase.PUT_BACK, Phase.FAILBACK, Phase.OVER,
+    ]  # fmt: skip
+    assert [p.since for p in found] == sorted(p.since for p in found)
+    failed = Stage()
+    failed.step("change", 10.0, 10.1, ok=False)
+    assert figures.injected(failed.case()) is None, "nobody saw anything of a change that failed"
+    stage.seen.told(Step(step="disarm", started=T0 + 21, ended=T0 + 22, ok=True, commands=("a$ x", "b$ y")), T0 + 22)
+    assert stage.seen.steps[-1].command == "a$ x\nb$ y"
+
+
+def test_addresses_are_told_as_ip_a_show_prints_them() -> None:
+    node = healthy().picture().node(ONE)
+    eth0 = Link(name="eth0", up=True, carrier=True, index=2, state="UP")
+    eth1 = Link(name="eth1", up=True, carrier=False, index=3, state="DOWN")
+    kernel = KernelReading(
+        links={"eth1": eth1, "eth0": eth0, "lo": Link(name="lo", up=True, carrier=True, index=1)},
+        addresses=(
+            Address(interface="lo", address=ip_interface("127.0.0.1/8"), scope="host"),
+            Address(interface="eth0", address=ip_interface("192.168.2.101/24"), label="eth0:1"),
+            Address(interface="eth0", address=ip_interface("fe80::1/64"), scope="link", dad_failed=True),
+            Address(interface="eth0", address=ip_interface("192.168.2.251/24")),
+        ),
+    )
+    assert steady.addresses(replace(node, kernel=kernel)) == (
+        "2: eth0: <UP,LOWER_UP> state UP",
+        "    inet 192.168.2.251/24 scope global eth0",
+        "    inet 192.168.2.101/24 scope global eth0:1",
+        "    inet6 fe80::1/64 scope link dadfailed",
+        "3: eth1: <NO-CARRIER,UP> state DOWN",
+    )
+    assert steady.addresses(replace(node, kernel=None)) is None
+
+
 def test_while_it_runs_what_was_not_seen_yet_is_not_known_rather_than_wrong() -> None:
     stage = Stage()
     stage.step("change", 9.99, 10.05)
     stage.log(10.002, ONE, "Netlink reports eth1 down")
     stage.clients(10.3, (10.0, 10.3))
     assert [c for c in stage.claims(over=False) if c.ok is False] == []
+
+
+def test_while_it_runs_an_outage_is_told_as_far_as_it_goes_and_no_figure_is_said_to_be_nothing() -> None:
+    stage = Stage()
+    stage.step("change", 9.99, 10.05)
+    stage.log(10.002, ONE, "Netlink reports eth1 down")
+    lose = "clients of 192.168.2.101 lose 0.61 to 0.71 s"
+
+    def told(now: float, lost_until: float) -> tuple[bool | None, str]:
+        """What is known at `now`: every request that has ended, and all that were begun half a second ago."""
+        stage.requests.clear()
+        stage.clients(now, (10.0, lost_until))
+        stage.requests = [r for r in stage.requests if r.ended <= T0 + now]
+        stage.at(now)
+        case = replace(stage.case(over=False), clients=replace(stage.client, requests=stage.requests,
+                       known=(T0 - 2.0, T0 + now - 0.5)))  # fmt: skip
+        (claim,) = (c for c in judge.during(case) if c.text == lose)
+        return claim.ok, claim.evidence
+
+    assert told(10.3, 99.0)[0] is None
+    assert told(10.55, 99.0) == (None, "lost for 0.56 s by now")
+    ok, evidence = told(10.75, 10.62)
+    assert ok is not False and evidence.startswith("0.64"), evidence
+    assert told(12.0, 10.62)[0] is True
+    stage.step("put-back", 12.5)
+    stage.clients(14.0)
+    stage.at(14.0)
+    (back,) = (c for c in judge.failback(stage.case(over=False)) if c.text.startswith("clients of 192.168.2.101 lose"))
+    assert (back.ok, back.evidence) == (None, "it has not moved yet")
 
 
 def test_an_outage_longer_than_predicted_is_a_deviation_with_its_figure() -> None:
@@ -309,6 +411,26 @@ def test_without_a_measuring_client_it_has_not_passed() -> None:
     assert figures.measured(stage.case()).outage_s["192.168.2.101"] is None
 
 
+def test_where_this_machine_was_too_busy_to_measure_the_verdict_says_so_and_blames_no_cluster() -> None:
+    stage = whole()
+    stage.requests = [r for r in stage.requests if not 13.0 <= r.started - T0 < 14.2]
+    stage.client = figures.Clients(interval_ms=20.0, begun=2310, unjudged=110, missed=10)
+    result, why = stage.ends(busy=stage.case().clients.busy)
+    assert result is Verdict.DEVIATED
+    assert why.startswith("nothing was other than expected, but what clients of 192.168.2.101 lost was not measured")
+    assert "for 1.22 s no request was begun, or none could be judged" in why
+    assert "this machine was busy while it measured: 110 of 2310 requests could not be judged" in why
+    assert figures.Clients(begun=2310).busy is None, "a quiet machine has nothing to say"
+    assert "busy" not in whole((10.0, 12.5)).ends()[1]
+
+
+def test_silence_of_a_busy_machine_is_no_outage_for_the_stop_condition() -> None:
+    assert figures.unserved_s(good=10.0, failed=None, until=19.0) == 0.0
+    assert figures.unserved_s(good=10.0, failed=9.98, until=19.0) == 0.0, "it failed before, and was served since"
+    assert figures.unserved_s(good=10.0, failed=12.0, until=19.0) == 2.0, "of what came later nothing is known"
+    assert figures.unserved_s(good=10.0, failed=19.4, until=19.0) == 9.0
+
+
 def test_lines_of_a_node_that_was_cut_off_count_when_they_are_read_later_and_once() -> None:
     stage = Stage(CATALOGUE["lan-link-down"])
     stage.expected = expected(stage.play.picture(), action("lan-link-down", own_path=True))
@@ -317,6 +439,9 @@ def test_lines_of_a_node_that_was_cut_off_count_when_they_are_read_later_and_onc
     stage.log(13.3, TWO, "(proxy_ip1) Entering MASTER STATE")
     stage.moves(13.3, str(V1), None, TWO)
     assert stage.seen.holders("192.168.2.101", stage.now) == (TWO,), "what is believed of the other is old"
+    open_now = {c.text: c for c in judge.during(stage.case(over=False))}
+    waits = open_now[f"{ONE} logs `Netlink reports eth0 down`"]
+    assert (waits.ok, "read when it is reached again" in waits.evidence) == (None, True), waits
     stage.step("put-back", 25.0, 31.0)
     stage.event(
         LinkPhase(node=ONE, at=stage.at(31.0), phase=Connection.WAITING, problem=problem(ProblemKind.LINK_LOST))
@@ -337,7 +462,10 @@ def test_lines_of_a_node_that_was_cut_off_count_when_they_are_read_later_and_onc
 
 def test_how_it_was_ended_decides_the_verdict() -> None:
     stage = whole()
-    assert stage.ends(Result.REVERTED, by_operator=True)[0] is Verdict.ABORTED
+    aborted = Ended(result=Result.REVERTED, text="put back: stopped by the operator", by_operator=True)
+    assert verdict(aborted, (), stage.expected, figures.measured(stage.case())) == (
+        Verdict.ABORTED, "stopped by the operator; everything was put back",
+    )  # fmt: skip
     assert stage.ends(Result.REVERTED, tripped="x", held=True)[0] is Verdict.ABORTED
     result, why = stage.ends(Result.REVERTED, tripped="x", causes=("two-masters: both",))
     assert result is Verdict.DEVIATED and "two-masters" in why

@@ -1,0 +1,189 @@
+"""Findings about what a kernel does with packets for VIPs: path filters, ARP, IPv6."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Interface
+from itertools import combinations
+from shlex import quote
+from typing import Final
+
+from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
+from haconsole.cluster.rules.common import NO_ANSWER_TO_SYN, by_client, by_kernel, link_trouble, listed, present
+from haconsole.model.findings import Evidence, Finding, Severity
+from haconsole.model.readings import Address
+from haconsole.parse.keepalived_conf import vrrp_instances
+
+ONE_HOST: Final = 31
+"""Networks of this length and longer have no neighbours that could meet two links of a node."""
+
+
+def rules(picture: ClusterPicture) -> Iterator[Finding]:
+    """Every finding of the family."""
+    for vip in picture.vips:
+        yield from path_filtered(picture, vip)
+    for node in picture.nodes:
+        yield from arp_flux(picture, node)
+        yield from duplicate(picture, node)
+        yield from link_local_missing(node)
+
+
+def path_filtered(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]:
+    """Clients of the VIP are not answered at all, and its holder's kernel drops packets for the way they came
+    (reverse path filter).
+
+    Means: the answer to the client would leave by another interface than its packets come in by, and `rp_filter` is
+    strict there: the kernel drops what clients send before anybody sees it.
+    Proof: the counter IPReversePathFilter grew while a client that dials the VIP got no answer; the setting.
+    Can be wrong: the packets that were dropped may be others'.
+    """
+    if (
+        vip.holders is None
+        or len(vip.holders) != 1
+        or vip.client is None
+        or vip.client.result.error != NO_ANSWER_TO_SYN
+    ):
+        return
+    node = picture.node(vip.holders[0])
+    host, dropped = node.host, node.path_dropped
+    held = next((a for a in (node.kernel.addresses if node.kernel else ()) if a.address.ip == vip.address), None)
+    if host is None or dropped is None or dropped[0] < 1 or held is None or vip.address.version != 4:
+        return
+    began = vip.failed_since
+    if began is None or node.host_at is None or began > node.host_at or held.interface not in (host.strict_path or ()):
+        return
+    count, seconds = dropped
+    link = quote(held.interface)
+    yield Finding(
+        id="rp-filter-drops",
+        severity=Severity.WARNING,
+        node=node.name,
+        vip=vip.address,
+        summary=f"{node.name} drops what clients send to {vip.address}: its answers would not leave by "
+        f"{held.interface}, and rp_filter is strict there",
+        evidence=present(
+            Evidence(
+                source=f"kernel on {node.name}",
+                text=f"TcpExt IPReversePathFilter: {count} packets dropped within {seconds:.0f} s; rp_filter 1 on "
+                f"{held.interface}",
+                at=node.host_at,
+            ),
+            by_client(vip),
+        ),
+        remedy=f"on {node.name}: ip route get CLIENT from {vip.address}; ip rule; either mend the route, or "
+        f"sysctl net.ipv4.conf.{link}.rp_filter=2 (and in /etc/sysctl.d)",
+    )
+
+
+def arp_flux(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """Two links of the node are in the VIP's network, and both answer ARP for every address.
+
+    Means: neighbours may learn the MAC of the other link for the VIP; it fails with that link.
+    Proof: addresses, links, `arp_ignore`.
+    Can be wrong: the two may lead to different segments that only use the same numbers.
+    """
+    if node.kernel is None or node.host is None or node.host.answers_for_others is None:
+        return
+    vips = {v.address for v in picture.vips} | node.managed.keys()
+    links = {i.interface for i in node.instances or () if i.interface is not None}
+    own = [
+        a
+        for a in node.kernel.addresses
+        if isinstance(a.address, IPv4Interface)
+        and a.address.ip not in vips
+        and a.address.network.prefixlen < ONE_HOST
+        and a.interface in node.host.answers_for_others
+        and link_trouble(node, a.interface) is None
+        and a.interface != "lo"
+    ]
+    for one, other in combinations(own, 2):
+        if one.interface == other.interface or one.address.network != other.address.network:
+            continue
+        used, second = (one, other) if one.interface in links else (other, one)
+        served = [v for v in node.managed if v in used.address.network]
+        if used.interface not in links or not served:
+            continue
+        yield Finding(
+            id="arp-flux",
+            severity=Severity.WARNING,
+            node=node.name,
+            summary=f"{node.name}: {used.interface} and {second.interface} are both in {used.address.network}, and "
+            f"either answers for {listed(sorted(map(str, served)))}: neighbours may send to the wrong one",
+            evidence=(
+                by_kernel(node, _shown(used)),
+                by_kernel(node, _shown(second)),
+                by_kernel(node, f"arp_ignore is 0 on {used.interface} and {second.interface}", node.host_at),
+            ),
+            remedy=f"on {node.name}: one of them without an address in that network, or sysctl "
+            "net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2 (and in /etc/sysctl.d)",
+        )
+        return
+
+
+def _shown(address: Address) -> str:
+    return f"{address.address} on {address.interface}"
+
+
+def duplicate(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
+    """An IPv6 address that the cluster needs failed the detection of duplicates.
+
+    Means: another host answered for it when the kernel asked; it does not use it.
+    Proof: the flag `dadfailed` (ip-address(8), RFC 4862).
+    Can be wrong: never; the other host may be gone since, and the kernel does not ask again by itself.
+    """
+    needed = {node.spec.lan_interface, node.spec.public_interface, *(i.interface for i in node.instances or ())}
+    vips = {v.address for v in picture.vips} | node.managed.keys()
+    found = [
+        a
+        for a in (node.kernel.addresses if node.kernel else ())
+        if a.dad_failed and (a.interface in needed or a.address.ip in vips)
+    ]
+    if not found:
+        return
+    first = found[0]
+    yield Finding(
+        id="ipv6-address-duplicate",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name} does not use {listed(a.address.ip for a in found)}: another host has the address",
+        evidence=tuple(by_kernel(node, f"{_shown(a)} dadfailed") for a in found),
+        remedy=f"find the other host: ip -6 neigh show {first.address.ip}; then on {node.name}: ip -6 addr del "
+        f"{first.address} dev {quote(first.interface)} and add it again",
+    )
+
+
+def link_local_missing(node: NodePicture) -> Iterator[Finding]:
+    """An IPv6 instance whose interface has no link-local address.
+
+    Means: adverts are sent from it (RFC 9568, section 5.1.2.2): the instance is FAULT, or silent.
+    Proof: the kernel's addresses, and the interface works.
+    Can be wrong: an instance that sends from an address of its own (`unicast_src_ip`) is not judged.
+    """
+    if node.kernel is None:
+        return
+    conf = {c.name: c for c in vrrp_instances(node.config.conf)} if node.config is not None else {}
+    mute: dict[str, list[str]] = {}
+    for instance in node.instances or ():
+        link = instance.interface
+        configured = conf.get(instance.name)
+        six = bool(instance.vips) and all(v.version == 6 for v in instance.vips)
+        if not six or link is None or configured is None or configured.source_address is not None:
+            continue
+        if configured.interface != link:
+            continue  # a virtual MAC: keepalived makes that link, and its addresses, itself
+        own = [a for a in node.addresses_of(link) if a.address.version == 6 and a.scope == "link"]
+        real = [a for a in own if a.address.ip not in node.managed]
+        if not real and link in node.kernel.links and link_trouble(node, link) is None:
+            mute.setdefault(link, []).append(instance.name)
+    for link, names in mute.items():
+        yield Finding(
+            id="ipv6-link-local-missing",
+            severity=Severity.WARNING,
+            node=node.name,
+            summary=f"{node.name}: {link} has no link-local IPv6 address, so {listed(names)} cannot send adverts",
+            evidence=(by_kernel(node, f"no address of scope link on {link}, which is up"),),
+            remedy=f"on {node.name}: sysctl net.ipv6.conf.{quote(link)}.disable_ipv6 (0 is needed) and "
+            f"net.ipv6.conf.{quote(link)}.addr_gen_mode; switching the link off and on makes the address anew: VIPs "
+            "on it move",
+        )
+        return

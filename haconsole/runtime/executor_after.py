@@ -1,0 +1,157 @@
+"""The executor's ends: keep the change and disarm, or have the node put back and see that all is as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from haconsole.model.operation import DisarmOutcome
+from haconsole.model.problems import ProblemError
+from haconsole.operations import read_back
+from haconsole.operations.job import Ending, Result
+from haconsole.runtime.executor_during import During
+from haconsole.runtime.executor_told import LetGoError, PutBackError, Report
+from haconsole.runtime.executor_words import as_before, some
+
+
+class After(During):
+    """Putting back is the node's own revert, asked for at once or run by its timer."""
+
+    async def _undone(self, error: Exception) -> Report:
+        """It did not go as it should: put back what disturbs; of what restores service say so."""
+        if self._job.disturbs:
+            return await self._put_back(str(error))
+        result = Result.FAILED if isinstance(error, PutBackError) else Result.UNVERIFIED
+        return await self._leave(Report(result=result, text=str(error), look_at=self._places()))
+
+    async def _keep(self) -> Report:
+        """The change stays, or was over at once: no revert is needed any more, or it is left to its time."""
+        job, desk = self._job, self._desk
+        report = Report(result=Result.DONE, text=f"{job.action} on {job.node} is done")
+        if job.ending is Ending.UNTIL:
+            left = self._deadline and max(0.0, self._deadline - self._clock.now())
+            report.text += f"; the node ends it by itself in {left:.0f} s" if left else ""
+            return await self._leave(report)
+        with self._step("disarm", "disarm") as step:
+            try:
+                if job.disturbs:
+                    await self._disarm_ours(report)
+                elif job.ends:
+                    await self._end_others()
+                if job.forget_note:
+                    await desk.note(job.operation, None, 5.0)
+            except ProblemError as error:
+                report = Report(
+                    result=Result.UNVERIFIED, look_at=self._places(),
+                    text=f"{job.action} on {job.node} is done, but not known whether its revert still waits: {error}",
+                )  # fmt: skip
+            step(report.text)
+        return await self._leave(report)
+
+    async def _disarm_ours(self, report: Report) -> None:
+        job, desk = self._job, self._desk
+        answer = await desk.disarm(job.operation, self._slot, 20.0)
+        if answer.outcome is DisarmOutcome.FIRED:
+            report.result, report.text = Result.REVERTED, f"{job.node} put it back by itself: its deadline came first"
+        elif answer.outcome is not DisarmOutcome.DISARMED:
+            report.result, report.look_at = Result.UNVERIFIED, self._places()
+            report.text = f"{job.action} is done, but its revert may still run: {answer.outcome.value}"
+        else:
+            await desk.clear(job.operation, 10.0)
+
+    async def _end_others(self) -> None:
+        """What this ended was armed by an operation before it."""
+        job, desk = self._job, self._desk
+        state, timers = await desk.state(), await desk.timers()
+        if state.revert not in job.ends and state.saved is not None:
+            return
+        for timer in timers.timers:
+            if timer.waiting:
+                await desk.disarm(job.operation, timer.slot, 10.0)
+        if state.saved is not None:
+            await desk.clear(job.operation, 10.0)
+
+    async def _put_back(self, why: str | None, *, ask: bool = True, there: bool = True) -> Report:
+        """By the node's own revert: at once where it can be asked, else at its deadline. `why` None: as planned.
+        ask False: at its deadline in any case. there False: it was put back already."""
+        job = self._job
+        done = Report(
+            result=Result.DONE if why is None else Result.REVERTED,
+            text=f"{job.action} on {job.node} is over: {as_before(self._saved)}" if why is None else f"put back: {why}",
+        )
+        try:
+            with self._step("put-back", f"{job.node} puts back") as step:
+                lapses = why is None and job.ending is Ending.LAPSE and not self.hold_over.is_set()
+                by_itself = lapses or not ask
+                if there:
+                    await self._revert(ask=not by_itself)
+                how = ", by the node's own timer" if by_itself else ""
+                step(f"put back{how}" if there else "nothing is left to be put back")
+            self.stop.clear()  # nothing is left to stop, and verifying must not end early
+            self._gone.clear()
+            for check in job.restored:
+                await self._verify(check)
+            await self._same_routes()
+        except (PutBackError, ProblemError, LetGoError) as error:
+            done.result, done.look_at = Result.UNVERIFIED, self._places()
+            done.text = f"{why + '; ' if why else ''}put back, but not verified: {error}"
+        with contextlib.suppress(ProblemError), self._step("disarm", "disarm") as step:
+            await self._desk.disarm(job.operation, self._slot, 10.0)
+            if self._doubtful is not None:
+                await self._desk.disarm(job.operation, self._doubtful, 10.0)
+            step("no timer waits any more")
+        return await self._leave(done)
+
+    async def _revert(self, *, ask: bool = True) -> None:
+        """Until the node was seen to have put back. Raises: ProblemError, PutBackError: not seen.
+
+        ask: have it done at once; else its own timer is waited for.
+        """
+        desk, patience = self._desk, self._patience
+        until = (self._deadline or self._clock.now()) + patience.late_s + (0.0 if ask else patience.revert_s)
+        asked = not ask
+        while True:
+            trouble: ProblemError | None = None
+            if not asked:
+                try:
+                    await desk.revert_now(self._slot, 0.0)
+                    asked = True
+                    until = max(until, self._clock.now() + patience.revert_s)
+                except ProblemError as error:
+                    trouble = error  # it may have arrived all the same, or the revert has run: the state tells
+            try:
+                state = await desk.state(0.0)
+                if state.saved is None:
+                    return
+                if state.incomplete:
+                    raise PutBackError("the node's revert ended incomplete")
+            except ProblemError as error:
+                trouble = error
+            if self._clock.now() > until:
+                raise trouble or PutBackError("the node was not seen to put it back")
+            self._tell("put-back", f"{self._job.node} puts back", self._clock.now())
+            await asyncio.sleep(0.5)
+
+    async def _same_routes(self) -> None:
+        """Of the interface that was changed. Raises: PutBackError: something is missing, or could not be read."""
+        saved = self._saved
+        if saved is None or saved.interface is None:
+            return
+        until = self._clock.now() + self._patience.routes_s
+        with self._step("routes", f"routes and IPv6 addresses of {saved.interface} as saved") as step:
+            while True:
+                try:
+                    there = await self._desk.read_back(self._patience.routes_s)
+                except ProblemError as error:
+                    raise PutBackError(f"routes of {saved.interface} were not read again: {error}") from error
+                gone = read_back.missing(saved, there)
+                if not gone:
+                    break
+                if self._clock.now() > until:
+                    raise PutBackError(f"of {saved.interface} is missing what was saved: {some(gone)}")
+                await asyncio.sleep(0.5)
+            new = read_back.new(saved, there)
+            step(
+                f"{saved.interface}: {len(saved.routes)} routes and {len(saved.addresses6)} IPv6 addresses as saved"
+                + (f"; new: {some(new)}" if new else "")
+            )

@@ -1,0 +1,218 @@
+"""What every part of the executor stands on: the job's state, steps as they are told, the locks' heartbeat, leaving."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from haconsole.cluster.picture import ClusterPicture
+from haconsole.io.ports import Clock
+from haconsole.model.operation import LockAnswer, LockOutcome, LockRequest, OperationLock, Saved, Slot
+from haconsole.model.problems import ProblemError
+from haconsole.operations.job import Job, Result
+from haconsole.runtime.desk import Desk
+from haconsole.runtime.executor_told import (
+    GONE,
+    Eyes,
+    Guards,
+    Judged,
+    LetGoError,
+    Patience,
+    PutBackError,
+    Report,
+    Told,
+)
+
+Owner = tuple[str, str | None, str | None, str | None]
+"""Operation, operator, host, begun: what tells one console's lock from another's."""
+
+HEARTBEAT_S: Final = 5.0
+"""A lock lives 15 s without one."""
+FIRST_S: Final = 5.0
+"""So long before the node's own deadline the console puts back."""
+
+
+class Base:
+    """One job, once; the parts of `runtime.executor` build upon it, one upon the other."""
+
+    def __init__(
+        self,
+        job: Job,
+        desks: Mapping[str, Desk],
+        *,
+        eyes: Eyes,
+        guards: Guards,
+        clock: Clock,
+        request: LockRequest,
+        observe: Callable[[Told], None],
+        facts: Callable[[ClusterPicture], Mapping[str, object]],
+        instead_of: str = "",
+        count: Callable[[], Awaitable[int | None]] | None = None,
+    ) -> None:
+        """desks: every node of the cluster. facts: what `before` and `after` hold. instead_of: the operation
+        whose lock is broken, by name. count: connections open on the node's VIPs; None: not known."""
+        self.stop = asyncio.Event()
+        """Ask to end: nothing new is begun, what was changed is put back."""
+        self.hold_over = asyncio.Event()
+        """The hold may end now."""
+        self._job, self._desks, self._eyes, self._guards, self._clock = job, desks, eyes, guards, clock
+        self._request, self._observe, self._facts = request, observe, facts
+        self._instead_of, self._count = instead_of, count
+        self._desk = desks[job.node]
+        self._desk.about(job.interface)
+        self._slot = Slot.A
+        self._doubtful: Slot | None = None
+        """A timer that may be armed beside `_slot`: an answer was lost when the hold was lengthened."""
+        self._extended = False
+        """The hold was lengthened: it lasts as long as the node's own time."""
+        self._deadline: float | None = None
+        """When the node puts back by itself, console clock."""
+        self._taken: list[str] = []
+        self._judged: Sequence[Judged] = ()
+        self._steps: list[Told] = []
+        self._saved: Saved | None = None
+        """What must be the same afterwards, as the node told it."""
+        self._begun = False
+        """Something of ours may be saved or armed on the node."""
+        self._gone = asyncio.Event()
+        """The lock is no longer ours: somebody took over by name, or the node rebooted."""
+        self._healed = asyncio.Event()
+        """The node told that nothing is saved there any more: its revert ran, whoever asked for it."""
+        self._owner: Owner | None = None
+        """How the node of the job names the lock's owner since we took it."""
+        self._successor: str | None = None
+        """Who took this very operation over."""
+
+    @property
+    def saved(self) -> Saved | None:
+        """What must be the same afterwards, as the node told it; None: it was not asked yet."""
+        return self._saved
+
+    @property
+    def _patience(self) -> Patience:
+        """How long is waited."""
+        raise NotImplementedError
+
+    async def _to_the_end(self, work: Callable[[], Awaitable[Report]]) -> Report:
+        """`work` with the locks' heartbeat, and all connections closed after it; with facts before and after."""
+        before = self._facts(self._eyes.picture())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                beating = tasks.create_task(self._beat())
+                try:
+                    report = await work()
+                except LetGoError as error:
+                    # The locks are the other console's now: to give them back would take them from it.
+                    report = Report(result=Result.UNVERIFIED, text=str(error), look_at=self._places())
+                finally:
+                    beating.cancel()
+        finally:
+            for desk in self._desks.values():
+                await desk.close()
+        report.guards, report.steps, report.before = self._judged, self._steps, before
+        report.after = self._facts(self._eyes.picture())
+        return report
+
+    async def _look_armed(self) -> float | None:
+        """Seconds left by the node's own clock; None: not armed."""
+        timers, state = await self._desk.timers(), await self._desk.state()
+        left = timers.timer(self._slot).left_s(state.uptime_s)
+        self._deadline = None if left is None else self._clock.now() + left
+        return left
+
+    async def _leave(self, report: Report) -> Report:
+        with self._step("unlock", "unlock") as step:
+            left = []
+            if self._successor is not None:
+                left.append(f"{self._successor} has it now")
+                self._taken.clear()
+            for name in reversed(self._taken):
+                try:
+                    await self._desks[name].release(self._job.operation, 10.0)
+                except ProblemError as error:
+                    left.append(f"{name}: {error}")
+            self._taken.clear()
+            lasts = "not released" if self._successor is not None else "not released, it ends by itself within 15 s"
+            step("unlocked" if not left else f"{lasts}: {'; '.join(left)}")
+        return report
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            for name in list(self._taken):
+                with contextlib.suppress(ProblemError):
+                    answer = await self._desks[name].renew(self._job.operation)
+                    if name == self._job.node and name in self._taken:
+                        self._heard(answer)
+
+    def _heard(self, answer: LockAnswer) -> None:
+        """What the job's own node told at a heartbeat."""
+        if answer.outcome is LockOutcome.LOST:
+            self._gone.set()
+        elif answer.outcome is LockOutcome.TAKEN:
+            lock = answer.state.lock
+            if self._owner is not None and lock is not None and _owner_of(lock) != self._owner:
+                self._successor = f"{lock.owner or 'somebody'} on {lock.host or 'another console'}"
+                self._gone.set()
+            if answer.state.saved is None and self._deadline is not None:
+                self._healed.set()
+
+    def _ours_since(self, answer: LockAnswer) -> None:
+        """We took the lock of the job's node: who says otherwise later has taken it from us."""
+        self._owner = None if answer.state.lock is None else _owner_of(answer.state.lock)
+
+    def _no_longer_ours(self) -> Exception:
+        """What to raise when `_gone` is set."""
+        if self._successor is None:
+            return PutBackError(GONE)
+        return LetGoError(
+            f"{self._successor} has taken {self._job.operation} over: it goes on, and is put back, there; "
+            "nothing more was done here"
+        )
+
+    async def _something(self, seconds: float) -> None:
+        """Wait for news, at most so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._eyes.changed()
+
+    def _places(self) -> tuple[str, ...]:
+        job = self._job
+        on, of = f"on {job.node}:", f"dev {job.interface}"
+        routes = f"{on} ip route show table all {of}; ip -6 route show table all {of}"
+        return (
+            f"{on} systemctl list-timers 'haconsole-revert-*'; ls /run/haconsole",
+            f"{on} ip a; systemctl status keepalived squid",
+            *((routes,) if job.interface != "lo" else ()),
+        )
+
+    def _tell(self, name: str, text: str, started: float) -> None:
+        left = None if self._deadline is None else max(0.0, self._deadline - self._clock.now())
+        self._show(Told(step=name, text=text, started=started, left_s=left))
+
+    def _show(self, told: Told) -> None:
+        # A terminal that is gone must not hold up what has to be put back.
+        with contextlib.suppress(Exception):
+            self._observe(told)
+
+    @contextlib.contextmanager
+    def _step(self, name: str, text: str) -> Iterator[Callable[[str], None]]:
+        """A step, told at its start and its end; the body may say how it ended."""
+        started, words = self._clock.now(), [text]
+        self._tell(name, text, started)
+        try:
+            yield words.append
+        except BaseException as error:
+            self._end(Told(step=name, text=str(error) or words[-1], started=started, ended=self._clock.now(), ok=False))
+            raise
+        self._end(Told(step=name, text=words[-1], started=started, ended=self._clock.now(), ok=True))
+
+    def _end(self, told: Told) -> None:
+        self._steps.append(told)
+        self._show(told)
+
+
+def _owner_of(lock: OperationLock) -> Owner:
+    return (lock.operation, lock.owner, lock.host, lock.started)

@@ -1,0 +1,139 @@
+"""The executor from the change to the end of the hold: change, see what it does, hold, stop condition, extend."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+
+from haconsole.catalogue import change
+from haconsole.cluster.picture import ClusterPicture
+from haconsole.model.operation import StepOutcome
+from haconsole.model.problems import ProblemError
+from haconsole.operations.job import Check, Ending, Job
+from haconsole.runtime.executor_base import FIRST_S
+from haconsole.runtime.executor_before import Before
+from haconsole.runtime.executor_told import PutBackError, RefusedError
+from haconsole.runtime.records import stamp
+
+
+class During(Before):
+    """Whatever goes wrong here ends in PutBackError: something may have been changed."""
+
+    async def _change(self) -> None:
+        job = self._job
+        with self._step("change", f"{job.action} on {job.node}") as step:
+            unknown = False
+            for entry in job.changes:
+                try:
+                    output = await self._desk.ask(
+                        entry.spec, entry.data, interface=job.interface, patience_s=0.0 if job.disturbs else 5.0
+                    )
+                except ProblemError as error:
+                    if not job.disturbs:
+                        raise
+                    unknown = True
+                    step(f"no answer ({error}): whether it was made is seen next")
+                    continue
+                if job.disturbs and output.status == change.NOT_ARMED:
+                    raise RefusedError(f"{job.node} refused: no revert of this kind is armed there")
+                if output.status != 0:
+                    raise PutBackError(f"{entry.spec.id} ended with {output.status}: {output.stderr[:300]}")
+            if not unknown:
+                step("done")
+
+    async def _verify(self, check: Check) -> None:
+        since = self._clock.now()
+        until = since + check.within_s
+        with self._step(check.name, "; ".join(e.text for e in check.expectations)) as step:
+            while True:
+                self._eyes.read_anew()
+                picture = self._eyes.picture()
+                judged = [(e.text, e.holds(picture)) for e in check.expectations]
+                old = _older_than(picture, since, self._job)
+                if not old and all(held for _, held in judged):
+                    break
+                if self.stop.is_set():
+                    raise PutBackError("stopped by the operator")
+                if self._gone.is_set():
+                    raise self._no_longer_ours()
+                if self._clock.now() > until:
+                    words = [f"{what}: not read since" for what in old]
+                    words += [
+                        f"{text}: {'not so' if held is False else 'not known'}" for text, held in judged if not held
+                    ]
+                    raise PutBackError(f"not seen within {check.within_s:.0f} s: {'; '.join(words)}")
+                await self._something(0.5)
+            step(f"seen: {', '.join(text for text, _ in judged)}")
+
+    async def _hold(self) -> None:
+        job, began = self._job, self._clock.now()
+        self._healed.clear()
+        with self._step("hold", f"hold for {job.hold_s:.0f} s") as step:
+            while (left := self._hold_left(began)) > 0 and not self.hold_over.is_set():
+                if self.stop.is_set():
+                    raise PutBackError("stopped by the operator")
+                if self._gone.is_set():
+                    raise self._no_longer_ours()
+                if self._healed.is_set() and job.ending is not Ending.LAPSE:
+                    raise PutBackError(f"{job.node} has put it back already: asked by another console, or by its timer")
+                for vip in self._eyes.picture().vips:
+                    if (
+                        vip.address in job.watched
+                        and _down_for(vip.failed_since, self._clock.now()) > job.outage_allowed_s
+                    ):
+                        raise PutBackError(f"{vip.address} does not serve its clients: stop condition")
+                self._tell("hold", f"hold, {left:.0f} s more", began)
+                await self._something(min(1.0, left))
+            step("over")
+
+    def _hold_left(self, began: float) -> float:
+        """Seconds; the console puts back before the node would do it by itself."""
+        ends = began + self._job.hold_s
+        if self._job.ending is Ending.LAPSE and self._deadline is not None:
+            return self._deadline - self._clock.now()
+        if self._deadline is not None:
+            ends = self._deadline - FIRST_S if self._extended else min(ends, self._deadline - FIRST_S)
+        return ends - self._clock.now()
+
+    async def extend(self, seconds: int) -> bool:
+        """Move the node's deadline: arm the second timer, see it armed, disarm the first. False: as before."""
+        revert = self._job.revert
+        if revert is None or self._deadline is None:
+            return False
+        old, ends, self._slot = self._slot, self._deadline, self._slot.other
+        try:
+            if self._doubtful is not None:
+                await self._desk.disarm(self._job.operation, self._doubtful, 5.0)
+                self._doubtful = None
+            answer = await self._desk.arm(revert.arm, self._job.operation, self._slot, seconds)
+            if answer.outcome is StepOutcome.DONE and await self._look_armed() is not None:
+                self._extended = True
+                await self._desk.disarm(self._job.operation, old, 5.0)
+                await self._note_end()
+                return True
+        except ProblemError:
+            pass
+        self._doubtful, self._slot, self._deadline = self._slot, old, ends
+        return False
+
+    async def _note_end(self) -> None:
+        """The drain note tells the end as it is armed now; a note that is old is no reason to give anything up."""
+        note = self._job.note
+        if note is not None and self._deadline is not None:
+            with contextlib.suppress(ProblemError):
+                await self._desk.note(self._job.operation, replace(note, until=stamp(self._deadline)), 3.0)
+
+
+def _older_than(picture: ClusterPicture, since: float, job: Job) -> list[str]:
+    """What must be newer before anything is believed to have been verified: what was seen before proves nothing."""
+    found = []
+    for node in picture.nodes:
+        times = (node.kernel_at, node.units_at)
+        if node.readable and not all(t is not None and t >= since for t in times):
+            found.append(node.name)
+    clients = [v for v in picture.vips if v.address in job.watched]
+    return found + [f"clients of {v.address}" for v in clients if v.client is None or v.client.at < since]
+
+
+def _down_for(failed_since: float | None, now: float) -> float:
+    return 0.0 if failed_since is None else now - failed_since

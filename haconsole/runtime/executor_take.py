@@ -1,0 +1,197 @@
+"""The executor with what another console began: end it, or go on with it. The job has that operation's name, by which
+its locks are taken over; whether its console lives was asked, and said, before."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+from typing import Final
+
+from haconsole.model.operation import LockAnswer, LockOutcome
+from haconsole.model.problems import ProblemError
+from haconsole.operations.job import Ending, Result
+from haconsole.runtime.executor_after import After
+from haconsole.runtime.executor_base import FIRST_S
+from haconsole.runtime.executor_told import PutBackError, RefusedError, Report
+from haconsole.runtime.executor_words import who_holds
+
+TRIES: Final = 3
+"""A lock whose answer was lost is asked for again: asking twice is as asking once."""
+RETRY_S: Final = 0.5
+
+
+class Take(After):
+    """Three ways: `finish` for a drill whose record is written, `abort` and `adopt` for whatever a node tells of."""
+
+    async def finish(self, why: str, *, wait: bool = False) -> Report:
+        """End what a console began that is gone: the job has that operation's name, and takes its locks over by it.
+
+        wait: leave it to the node's own timer. Must not be cancelled. Raises: nothing that is foreseen.
+        """
+        return await self._to_the_end(lambda: self._finish(why, wait=wait))
+
+    async def abort(self) -> Report:
+        """Have the node put back now. Only its own lock is needed; DONE: it was, and was seen to be.
+
+        Must not be cancelled. Raises: nothing that is foreseen.
+        """
+        return await self._to_the_end(self._abort)
+
+    async def adopt(self, extend_s: int | None = None) -> Report:
+        """Go on with the hold: lock, see it armed, hold, put back, verify, disarm, unlock.
+
+        extend_s: first move the node's deadline to so many seconds from now. A job that ends as UNTIL is not held:
+        its lock is given back, and the node ends it. Must not be cancelled. Raises: nothing that is foreseen.
+        """
+        return await self._to_the_end(lambda: self._adopt(extend_s))
+
+    # --- what a dead console left, with a record ----------------------------------------------------
+
+    async def _finish(self, why: str, *, wait: bool) -> Report:
+        try:
+            await self._lock()
+            there = await self._see_left()
+        except (RefusedError, ProblemError) as error:
+            report = Report(result=Result.UNVERIFIED, text=f"not taken over: {error}", look_at=self._places())
+            return await self._leave(report)
+        self._begun = True
+        return await self._put_back(why, ask=not wait, there=there)
+
+    async def _see_left(self) -> bool:
+        """See what is armed; what was only saved is forgotten. Is there something to be put back."""
+        job = self._job
+        with self._step("see-armed", "see what is armed") as step:
+            timers, state = await self._desk.timers(), await self._desk.state()
+            left = {t.slot: s for t in timers.timers if (s := t.left_s(state.uptime_s)) is not None}
+            if left:
+                self._slot = max(left, key=lambda slot: left[slot])
+                self._deadline = self._clock.now() + left[self._slot]
+            step(f"armed: {job.node} heals itself in {left[self._slot]:.0f} s" if left else "nothing waits")
+        if len(left) > 1:  # its console died while it extended: one is enough, and a second would run later
+            await self._desk.disarm(job.operation, self._slot.other, 5.0)
+        idle = not left and not any(t.running for t in timers.timers)
+        there = state.saved is not None
+        if idle and state.saved == job.operation and not state.incomplete and not state.decided:
+            await self._desk.clear(job.operation, 10.0)  # saved, never armed: so nothing was changed
+            there = False
+        return there
+
+    # --- whatever a node tells of ---------------------------------------------------------------------
+
+    async def _take_over(self) -> None:
+        """The lock of the job's node, by name. Raises: RefusedError: another operation has it; ProblemError."""
+        job = self._job
+        with self._step("lock", f"lock of {job.node}") as step:
+            answer = await self._take_again(job.node)
+            if answer.outcome is not LockOutcome.TAKEN:
+                raise RefusedError(who_holds(job.node, answer.outcome, answer.state))
+            self._taken.append(job.node)
+            self._ours_since(answer)
+            step(f"{job.operation} on {job.node} is this console's now")
+
+    async def _take_again(self, name: str) -> LockAnswer:
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return await self._desks[name].take(self._request, self._instead_of)
+            except ProblemError:
+                if tries == TRIES:
+                    raise
+            await asyncio.sleep(RETRY_S)
+
+    async def _abort(self) -> Report:
+        job = self._job
+        try:
+            await self._take_over()
+            there = await self._see_left()
+        except (RefusedError, ProblemError) as error:
+            return await self._not_taken(error)
+        self._begun = True
+        report = await self._put_back("aborted", there=there)
+        if report.result is Result.REVERTED:
+            report.result = Result.DONE
+            did = f"{job.node} has put back" if there else "nothing was to be put back, what was left is removed"
+            seen = "; ".join(e.text for c in job.restored for e in c.expectations)
+            report.text = f"{job.action} on {job.node} is aborted: {did}" + (f"; seen: {seen}" if seen else "")
+        await self._unlock_others()
+        return report
+
+    async def _unlock_others(self) -> None:
+        """Locks of this operation elsewhere; what does not answer, or is another's, stays as it is."""
+        others = [desk for name, desk in sorted(self._desks.items()) if name != self._job.node]
+        for desk in others if self._successor is None else ():
+            with contextlib.suppress(ProblemError):
+                await desk.release(self._job.operation, 0.0)
+
+    async def _adopt(self, extend_s: int | None) -> Report:
+        job = self._job
+        try:
+            await self._take_over()
+            await self._lock_others()
+            there = await self._see_left()
+            ends = self._still_armed(there)
+        except (RefusedError, ProblemError) as error:
+            return await self._not_taken(error)
+        self._begun = True
+        try:
+            moved = extend_s is None or await self._move(extend_s)
+            left = max(0.0, (self._deadline or ends) - self._clock.now())
+            self._job = job = replace(job, hold_s=max(0.0, left - FIRST_S))
+            if job.ending is Ending.UNTIL:
+                told = f"{job.action} goes on: {job.node} ends it by itself in {left:.0f} s"
+                told += "" if moved else "; its timer could not be moved"
+                return await self._leave(Report(result=Result.DONE if moved else Result.FAILED, text=told))
+            await self._hold()
+        except (PutBackError, ProblemError) as error:
+            return await self._put_back(str(error))
+        return await self._put_back(None)
+
+    def _still_armed(self, there: bool) -> float:
+        """When the node puts back by itself. Raises: RefusedError: it does not, or not any more."""
+        if self._deadline is None:
+            why = "its revert is running" if there else "nothing is armed there any more"
+            raise RefusedError(f"{self._job.node}: {why}: there is nothing to hold")
+        if self.stop.is_set():
+            raise RefusedError("stopped before it was taken over")
+        return self._deadline
+
+    async def _lock_others(self) -> None:
+        """So that nobody else disturbs the cluster meanwhile. One that does not answer, or is another's, is told."""
+        told = []
+        with self._step("locks", "locks of the other nodes") as step:
+            for name in sorted(self._desks):
+                if name == self._job.node:
+                    continue
+                try:
+                    answer = await self._take_again(name)
+                except ProblemError as error:
+                    told.append(f"{name} is not locked: {error}")
+                    continue
+                if answer.outcome is LockOutcome.HELD:
+                    raise RefusedError(who_holds(name, answer.outcome, answer.state))
+                if answer.outcome is LockOutcome.TAKEN:
+                    self._taken.append(name)
+                else:
+                    told.append(f"{name} is not locked: {answer.outcome.value}")
+            step("; ".join(told) or "locked")
+
+    async def _move(self, seconds: int) -> bool:
+        """The node's deadline. False: it holds as long as it did, and that is said."""
+        words = f"the node's own timer: {seconds} s from now"
+        with contextlib.suppress(RefusedError), self._step("extend", words) as step:
+            if not await self.extend(seconds):
+                raise RefusedError("not moved: it heals itself when it was to")
+            step(f"{self._job.node} heals itself in {seconds} s")
+            return True
+        return False
+
+    async def _not_taken(self, error: Exception) -> Report:
+        """Nothing was changed. Whose lock was not taken, or not surely, is given back by nobody here."""
+        refused = isinstance(error, RefusedError)
+        report = Report(
+            result=Result.REFUSED if refused else Result.UNVERIFIED, text=f"not taken over: {error}",
+            look_at=() if refused else self._places(),
+        )  # fmt: skip
+        return await self._leave(report)
