@@ -89,11 +89,11 @@ HOST = CommandSpec(
             'case $r in *routes) echo routes; echo "${r%routes}";; esac; echo disks; '
             f"stat -f -c '{HOST_FORMAT}' -- \"$@\"; echo connections; "
             "cd /proc/sys/net/netfilter && cat nf_conntrack_count nf_conntrack_max; "
-            "cd /proc/sys/net/ipv4/conf && { n=0; echo paths; for f in */rp_filter */arp_ignore; do "
+            "cd /proc/sys/net/ipv4/conf && { n=0; echo paths; for f in */rp_filter */arp_ignore */arp_filter; do "
             'n=$((n+1)); [ $n -le 1000 ] || break; v=; read -r v <"$f"; printf "%s %s\\n" "$f" "$v"; done; '
             "set -- $(head -n 2 /proc/net/netstat); k=$(($#/2)) p=0; for w; do p=$((p+1)); "
             '[ "$w" != IPReversePathFilter ] || break; done; '
-            '[ $p -gt $k ] || { shift $((p+k-1)); echo "dropped $1"; }; }; true'
+            '[ $k -lt 1 ] || [ $p -gt $k ] || { shift $((p+k-1)); echo "dropped $1"; }; }; true'
         ),
         "sh",
         *HOST_PATHS,

@@ -130,7 +130,8 @@ class ConsoleFlow:
 
         doors = self._doors
         kept = doors.file.load()  # under its lock: nobody moves it any more
-        if (kept is not None) is not self._kept:
+        same = kept is None or (kept.started, kept.nodes) == (self._flow.started, self._flow.nodes)
+        if (kept is not None) is not self._kept or not same:
             raise FlowError("another console began or ended a maintenance meanwhile: M shows it")
         if kept is not None:
             self._flow = gone_on(kept, doors.monitor.spec, doors.parts.clock.now())

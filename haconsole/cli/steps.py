@@ -52,8 +52,9 @@ class Steps:
     def stop(self) -> None:
         """Ctrl-C, a hang-up: put back. Once more changes nothing."""
         self.progress.clear()
-        if not self._stopping:
-            output.talk("stopping: what was changed is put back, and verified …")
+        if self._stopping:
+            return
+        output.talk("stopping: what was changed is put back, and verified …")
         self._stopping = True
         self._stop()
         for each in self._under_way:

@@ -139,7 +139,7 @@ def console_gone(picture: ClusterPicture, operation: str) -> str | None:
 
     Where a revert is armed the lock outlives its console until the deadline; on the other nodes it does not.
     """
-    return _expired(told_in(picture), operation, picture.at)
+    return _expired(told_in(picture), operation)
 
 
 def left_on(
@@ -200,24 +200,35 @@ def _lock_left(one: Told, now: float) -> float:
     return (one.state.lock_left_s or 0.0) - (now - one.at)
 
 
-def _expired(told: Mapping[str, Told], operation: str, now: float) -> str | None:
-    for name, one in told.items():
-        if one.state.lock is not None and one.state.lock.operation == operation and _lock_left(one, now) < 0:
+def _expired(told: Mapping[str, Told], operation: str) -> str | None:
+    """As it was read, never reckoned on: a node that is read seldom would make a living console a dead one.
+
+    A lock of an owner before (who was taken over, and could not be replaced everywhere) proves nothing.
+    """
+    held = ((n, t.state.lock) for n, t in told.items() if t.state.lock is not None)
+    locks = {n: lock for n, lock in held if lock.operation == operation}
+    present = next((owner(lock) for name, lock in locks.items() if lock.node == name), None)
+    for name, lock in locks.items():
+        left = told[name].state.lock_left_s
+        if left is not None and left <= 0 and present in {None, owner(lock)}:
             return name
     return None
+
+
+def owner(lock: OperationLock | None) -> tuple[str | None, str | None, str | None] | None:
+    """Whose lock it is: another console that took the operation over is another owner. None: there is no lock."""
+    return None if lock is None else (lock.owner, lock.host, lock.started)
 
 
 def _console(told: Mapping[str, Told], lock: OperationLock | None, now: float) -> tuple[Console, str]:
     if lock is None:
         return Console.LEFT, "no console holds a lock there: it was left to the node's own timer"
-    if (where := _expired(told, lock.operation, now)) is not None:
+    if (where := _expired(told, lock.operation)) is not None:
         return Console.GONE, f"its console is gone: it renews no lock on {where}"
     having = {n: t for n, t in told.items() if t.state.lock is not None and t.state.lock.operation == lock.operation}
     for name, one in having.items():
-        if not one.state.deadlines_uptime_s:
+        if not one.state.deadlines_uptime_s and _lock_left(one, now) > 0:
             renewed = max(0.0, LEASE_S - _lock_left(one, now))
             return Console.LIVES, f"its console lives: it renewed its lock on {name} {renewed:.0f} s ago"
-    return (
-        Console.UNKNOWN,
-        f"whether its console lives is not known: {' and '.join(having)} keep the lock as long as a revert is armed",
-    )
+    keep = f"{' and '.join(having)} keep the lock as long as a revert is armed, or were not read lately"
+    return Console.UNKNOWN, f"whether its console lives is not known: {keep}"

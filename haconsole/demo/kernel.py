@@ -203,7 +203,8 @@ class Kernel:
         up = self.links[public].up and gateway is not None
         route = f"default via {gateway} dev {public} proto static \n" if up else "\n"
         disk = "9c1b3a5f 4096 5120710 3911042 1310720 1204551 /\n17 4096 101293 100211 405172 404310 /run\n"
-        settings = "".join(f"{name}/rp_filter 0\n{name}/arp_ignore 0\n" for name in ("all", "default", *self.links))
+        names = ("all", "default", *self.links)
+        settings = "".join(f"{n}/{s} 0\n" for s in ("rp_filter", "arp_ignore", "arp_filter") for n in names)
         told = f"connections\n{40 * len(self.links)}\n262144\npaths\n{settings}dropped 0\n"
         return f"routes\n{route}disks\n{disk}{told}"
 

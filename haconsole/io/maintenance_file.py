@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,9 @@ from urllib.parse import quote
 from haconsole.operations.maintenance import Flow, FlowError, read, written
 
 LIMIT: Final = 1 << 20
+LOOKS: Final = 10
+LOOK_S: Final = 0.03
+"""So often, so far apart, the lock is tried."""
 
 
 class FlowFileError(Exception):
@@ -96,10 +100,21 @@ class FlowFile:
         except OSError as error:
             raise FlowFileError(f"{lock} cannot be made: {error.strerror or error}") from error
         try:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise FlowFileError("another haconsole of yours drives this maintenance: go on there") from error
+            if not _locked(file):
+                raise FlowFileError("another haconsole of yours drives this maintenance: go on there")
             yield
         finally:
             os.close(file)
+
+
+def _locked(file: int) -> bool:
+    """Ours alone now. `driven` of another console holds the lock for a moment: that is waited out."""
+    for left in reversed(range(LOOKS)):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if left:
+                time.sleep(LOOK_S)
+        else:
+            return True
+    return False

@@ -35,6 +35,11 @@ class FirewallRule:
     """Through which it comes in."""
     outgoing: frozenset[str] | None = None
     """Through which it goes out."""
+    not_interfaces: frozenset[str] | None = None
+    """Through which it does not come in."""
+    not_outgoing: frozenset[str] | None = None
+    broadcast: bool = False
+    """Only what is sent to everybody on the link."""
     states: frozenset[str] | None = None
     version: int | None = None
     """4 or 6."""

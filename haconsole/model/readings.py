@@ -166,7 +166,7 @@ class HostReading:
     strict_path: frozenset[str] | None = None
     """Interfaces on which packets are dropped that did not come the way back (`rp_filter` 1, RFC 3704)."""
     answers_for_others: frozenset[str] | None = None
-    """Interfaces that answer ARP for every address of the node (`arp_ignore` 0)."""
+    """Interfaces that answer ARP for every address of the node (`arp_ignore` 0, and `arp_filter` 0 or not told)."""
     path_dropped: int | None = None
     """Packets that `rp_filter` dropped since boot: TcpExt IPReversePathFilter."""
 

@@ -167,9 +167,22 @@ def parse_may(stdout: str, stderr: str, status: int) -> SudoWord:
 _NEEDS: Final = re.compile(r"(?<!NO)PASSWD:")
 
 
+def _as_root(entry: str) -> bool | None:
+    """Does a rule of `sudo -l`, "(USER, ... : GROUP, ...) ...", permit its commands as root; None: a group or
+    netgroup (%, +), which may hold root. The last name that fits decides, `!` before it turns it round."""
+    fits: bool | None = False
+    for name in entry[1:].partition(")")[0].partition(":")[0].split(","):
+        bare = name.strip().lstrip("\\!")
+        if bare in {"ALL", "root", "#0"}:
+            fits = "!" not in name
+        elif bare[:1] in {"%", "+"}:
+            fits = None
+    return fits
+
+
 def parse_password_free(text: str, command: str) -> bool | None:
-    """Does `sudo -n -l` prove that `command` (of `SudoWord`) needs no password: the last rule that can match it
-    is one without. None: it may want one. Raises: ParseError: no list."""
+    """Does `sudo -n -l` prove that `command` (of `SudoWord`) needs no password as root: the last rule that can match
+    it is one without. None: it may want one. Raises: ParseError: no list."""
     listed = _bounded(text, "`sudo -l`")
     defaults, may_run, rules = listed.partition("may run the following commands")
     if not may_run:
@@ -179,11 +192,14 @@ def parse_password_free(text: str, command: str) -> bool | None:
     entries = [e for e in re.split(r"\n {4}(?=\()", rules) if e.startswith("(")]
     if not entries:
         raise ParseError("sudo told no rules")
-    free: bool | None = True
-    for entry in entries:
+    meant = [(e, fits) for e in entries if (fits := _as_root(e)) is not False]
+    free: bool | None = True if any(fits for _, fits in meant) else None
+    for entry, fits in meant:
         tagged = re.match(r"\([^)]{0,400}\)\s+(?:[A-Z_]{1,20}:\s*){0,9}?NOPASSWD:", entry)
         if tagged is None or _NEEDS.search(entry):
             free = None
+            continue
+        if not fits:
             continue
         body = _squeezed(entry[tagged.end() :])
         if body == "ALL" or (command and re.search(rf"(?:^|,|:){re.escape(command)}(?:,|$)", body)):

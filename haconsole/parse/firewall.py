@@ -17,8 +17,14 @@ from haconsole.parse.text import clean
 
 MAX_BYTES: Final = 1 << 20
 _VERDICTS: Final = {"ACCEPT": "accept", "DROP": "drop", "REJECT": "drop", "RETURN": "return"}
-_HARMLESS: Final = frozenset({"LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "NOTRACK", "CT", "TRACE", "AUDIT"})
-_QUIET_MODULES: Final = frozenset({"comment", "state", "conntrack", "tcp", "udp", "icmp", "icmp6", "ipv6-icmp"})
+_HARMLESS: Final = frozenset({
+    "LOG", "NFLOG", "ULOG", "MARK", "CONNMARK", "NOTRACK", "CT", "TRACE", "AUDIT", "DSCP", "TOS", "CLASSIFY", "TCPMSS",
+    "CHECKSUM", "TTL", "HL", "SET", "SECMARK", "CONNSECMARK", "TEE", "RATEEST",
+})  # fmt: skip
+"""Targets after which the packet goes on to the next rule (iptables-extensions(8))."""
+_QUIET_MODULES: Final = frozenset(
+    {"comment", "state", "conntrack", "tcp", "udp", "icmp", "icmp6", "ipv6-icmp", "pkttype"}
+)
 _NUMBERS: Final = {"112": "vrrp", "6": "tcp", "17": "udp", "1": "icmp", "58": "ipv6-icmp", "51": "ah", "0": "all"}
 _HOOKS: Final = frozenset({"PREROUTING", "INPUT", "OUTPUT", "POSTROUTING"})
 
@@ -67,6 +73,7 @@ def parse_iptables(text: str, version: int) -> Firewall:
 
 _OPTIONS: Final = {"-p": "protocols", "-s": "sources", "-d": "destinations", "-i": "interfaces", "-o": "outgoing",
                    "--state": "states", "--ctstate": "states"}  # fmt: skip
+_NEGATED: Final = {"-i": "not_interfaces", "-o": "not_outgoing"}
 
 
 def _iptables_rule(line: str) -> tuple[str, FirewallRule]:
@@ -78,7 +85,7 @@ def _iptables_rule(line: str) -> tuple[str, FirewallRule]:
         raise ParseError("a rule without a chain")
     fields: dict[str, frozenset[str] | tuple[str, ...]] = {}
     exact, verdict = True, None
-    negated = False
+    negated = broadcast = False
     for word, value in _options(words[2:]):
         if word in {"-j", "-g"}:
             verdict = _target(word, value)
@@ -88,10 +95,15 @@ def _iptables_rule(line: str) -> tuple[str, FirewallRule]:
             continue
         if word in _OPTIONS and not negated:
             fields.update(_asked(_OPTIONS[word], value))
+        elif word in _NEGATED:
+            fields[_NEGATED[word]] = frozenset({value})
+        elif word == "--pkt-type" and value == "broadcast":
+            broadcast = broadcast or not negated  # negated: as every advert is
         elif negated or (word != "--comment" and not (word == "-m" and value in _QUIET_MODULES)):
             exact = False  # what it asks for is not noted at all
         negated = False
-    return words[1], FirewallRule(text=clean(line), verdict=verdict, exact=exact, **fields)  # type: ignore[arg-type]
+    rule = FirewallRule(text=clean(line), verdict=verdict, exact=exact, broadcast=broadcast, **fields)  # type: ignore[arg-type]
+    return words[1], rule
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:

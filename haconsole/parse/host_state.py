@@ -23,7 +23,7 @@ _DISK: Final = re.compile(
     r"([0-9a-f]{1,32}) ([0-9]{1,12}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) (/\S{0,200})"
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
-_SETTING: Final = re.compile(r"([^/\s]{1,64})/(rp_filter|arp_ignore) ([0-9])")
+_SETTING: Final = re.compile(r"([^/\s]{1,64})/(rp_filter|arp_ignore|arp_filter) ([0-9])")
 _DROPPED: Final = re.compile(r"dropped ([0-9]{1,20})")
 
 
@@ -39,6 +39,8 @@ def parse_host_state(text: str) -> HostReading:
         raise ParseError(f"routes, disks and connections were expected, not: {clean(text[:80])}")
     settings = [s for x in parts.get("paths", ()) if (s := _SETTING.fullmatch(x))]
     dropped = [int(d[1]) for x in parts.get("paths", ()) if (d := _DROPPED.fullmatch(x))]
+    answering = _interfaces(settings, "arp_ignore", {0})
+    filtered = _interfaces(settings, "arp_filter", {1}) or frozenset()  # by the route back; nodes read before: not told
     numbers = [int(x) for x in parts["connections"] if _NUMBER.fullmatch(x)]
     return HostReading(
         default_routes=_routes(parts["routes"]) if "routes" in parts else None,
@@ -46,7 +48,7 @@ def parse_host_state(text: str) -> HostReading:
         connections=numbers[0] if len(numbers) == 2 else None,
         connections_limit=numbers[1] if len(numbers) == 2 else None,
         strict_path=_interfaces(settings, "rp_filter", {1}),
-        answers_for_others=_interfaces(settings, "arp_ignore", {0}),
+        answers_for_others=None if answering is None else answering - filtered,
         path_dropped=dropped[0] if dropped else None,
     )
 

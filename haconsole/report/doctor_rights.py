@@ -82,6 +82,7 @@ _WHAT: Final = {
     For.CAPTURING: ("capture-rights", "adverts from the wire"),
 }
 """(id of the check, its first words)."""
+_OWN_RIGHT: Final = "without sudo only a tcpdump with a right of its own can"
 
 
 def _one(node: NodePicture, rights: Rights, permits: Sequence[Permit] | None, purpose: For) -> Check:
@@ -90,11 +91,13 @@ def _one(node: NodePicture, rights: Rights, permits: Sequence[Permit] | None, pu
         return Check(node=node.name, id=id_, ok=True, text=f"{what}: the login is root")
     if rights is Rights.PLAIN:
         capture = purpose is For.CAPTURING
-        told = "not tried: without sudo only a tcpdump with a right of its own can" if capture else "need root"
+        told = f"not tried: {_OWN_RIGHT}" if capture else "need root"
         remedy = f"set `sudo = true` for this node; {_line(node)}"
         return Check(node=node.name, id=id_, ok=None if capture else False, text=f"{what}: {told}", remedy=remedy)
     asked = [p for p in permits or () if p.purpose is purpose]
     ok, told = _judged(asked) if asked else (None, "sudo was not asked")
+    if ok is False and purpose is For.CAPTURING:  # it is tried without sudo then
+        ok, told = None, f"{told}; {_OWN_RIGHT}"
     need = None if ok else _line(node)
     if need and purpose is For.CHANGING:
         need += "; or `read_only = true` for the cluster, if nothing is to be changed from here"

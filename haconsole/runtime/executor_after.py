@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from haconsole.model.operation import DisarmOutcome
+from haconsole.model.operation import DisarmOutcome, StepOutcome
 from haconsole.model.problems import ProblemError
 from haconsole.operations import read_back
 from haconsole.operations.job import Ending, Result
+from haconsole.runtime.executor_before import ENDED
 from haconsole.runtime.executor_during import During
 from haconsole.runtime.executor_told import LetGoError, PutBackError, Report
 from haconsole.runtime.executor_words import as_before, some
@@ -28,16 +29,22 @@ class After(During):
         """The change stays, or was over at once: no revert is needed any more, or it is left to its time."""
         job, desk = self._job, self._desk
         report = Report(result=Result.DONE, text=f"{job.action} on {job.node} is done")
+        await self._no_more_moving()
         if job.ending is Ending.UNTIL:
             left = self._deadline and max(0.0, self._deadline - self._clock.now())
             report.text += f"; the node ends it by itself in {left:.0f} s" if left else ""
+            if self._doubtful is not None:
+                report.result, report.look_at = Result.UNVERIFIED, self._places()
+                report.text += f"; it is not known whether revert {self._doubtful.value} waits besides"
             return await self._leave(report)
+        if job.disturbs:
+            await self._still_ours()
         with self._step("disarm", "disarm") as step:
             try:
                 if job.disturbs:
                     await self._disarm_ours(report)
                 elif job.ends:
-                    await self._end_others()
+                    await self._end_others(report)
                 if job.forget_note:
                     await desk.note(job.operation, None, 5.0)
             except ProblemError as error:
@@ -50,26 +57,40 @@ class After(During):
 
     async def _disarm_ours(self, report: Report) -> None:
         job, desk = self._job, self._desk
-        answer = await desk.disarm(job.operation, self._slot, 20.0)
-        if answer.outcome is DisarmOutcome.FIRED:
+        slots = [self._slot] if self._doubtful is None else [self._slot, self._doubtful]
+        outcomes = [(await desk.disarm(job.operation, slot, 20.0)).outcome for slot in slots]
+        doubtful = [o.value for o in outcomes if o not in ENDED]
+        if DisarmOutcome.FIRED in outcomes:
             report.result, report.text = Result.REVERTED, f"{job.node} put it back by itself: its deadline came first"
-        elif answer.outcome is not DisarmOutcome.DISARMED:
-            report.result, report.look_at = Result.UNVERIFIED, self._places()
-            report.text = f"{job.action} is done, but its revert may still run: {answer.outcome.value}"
-        else:
-            await desk.clear(job.operation, 10.0)
+        elif not doubtful:
+            cleared = (await desk.clear(job.operation, 10.0)).outcome
+            doubtful = [] if cleared is StepOutcome.DONE else [f"what was saved is still there, {cleared.value}"]
+        if doubtful:
+            self._doubt(report, ", ".join(doubtful))
 
-    async def _end_others(self) -> None:
+    def _doubt(self, report: Report, why: str) -> None:
+        if report.result is Result.DONE:
+            report.text = f"{self._job.action} is done, but its revert may still run: {why}"
+        else:
+            report.text += f"; a second timer may still wait: {why}"
+        report.result, report.look_at = Result.UNVERIFIED, self._places()
+
+    async def _end_others(self, report: Report) -> None:
         """What this ended was armed by an operation before it."""
         job, desk = self._job, self._desk
         state, timers = await desk.state(), await desk.timers()
         if state.revert not in job.ends and state.saved is not None:
             return
-        for timer in timers.timers:
-            if timer.waiting:
-                await desk.disarm(job.operation, timer.slot, 10.0)
+        waiting = [t.slot for t in timers.timers if t.waiting]
+        outcomes = [(await desk.disarm(job.operation, slot, 10.0)).outcome for slot in waiting]
+        doubtful = [o.value for o in outcomes if o not in ENDED]
         if state.saved is not None:
-            await desk.clear(job.operation, 10.0)
+            cleared = (await desk.clear(job.operation, 10.0)).outcome
+            # A revert that runs removes it by itself.
+            if cleared is not StepOutcome.DONE and DisarmOutcome.FIRED not in outcomes and not doubtful:
+                doubtful = [f"what was saved is still there, {cleared.value}"]
+        if doubtful:
+            self._doubt(report, ", ".join(doubtful))
 
     async def _put_back(self, why: str | None, *, ask: bool = True, there: bool = True) -> Report:
         """By the node's own revert: at once where it can be asked, else at its deadline. `why` None: as planned.
@@ -79,28 +100,63 @@ class After(During):
             result=Result.DONE if why is None else Result.REVERTED,
             text=f"{job.action} on {job.node} is over: {as_before(self._saved)}" if why is None else f"put back: {why}",
         )
+        seen = False
+        await self._no_more_moving()
         try:
             with self._step("put-back", f"{job.node} puts back") as step:
+                await self._still_ours()
                 lapses = why is None and job.ending is Ending.LAPSE and not self.hold_over.is_set()
                 by_itself = lapses or not ask
                 if there:
                     await self._revert(ask=not by_itself)
+                seen = True
                 how = ", by the node's own timer" if by_itself else ""
                 step(f"put back{how}" if there else "nothing is left to be put back")
             self.stop.clear()  # nothing is left to stop, and verifying must not end early
             self._gone.clear()
             for check in job.restored:
-                await self._verify(check)
+                await self._verify(check, stoppable=False)
             await self._same_routes()
         except (PutBackError, ProblemError, LetGoError) as error:
             done.result, done.look_at = Result.UNVERIFIED, self._places()
-            done.text = f"{why + '; ' if why else ''}put back, but not verified: {error}"
-        with contextlib.suppress(ProblemError), self._step("disarm", "disarm") as step:
-            await self._desk.disarm(job.operation, self._slot, 10.0)
-            if self._doubtful is not None:
-                await self._desk.disarm(job.operation, self._doubtful, 10.0)
-            step("no timer waits any more")
+            if isinstance(error, LetGoError) and not seen:
+                raise
+            how = "put back, but not verified" if seen else "NOT seen to be put back"
+            done.text = f"{why + '; ' if why else ''}{how}: {error}" + ("" if seen else "; its timer is left armed")
+        if seen:
+            await self._end_timers(done)
         return await self._leave(done)
+
+    async def _end_timers(self, done: Report) -> None:
+        """After it was seen to be put back, and never before: until then they are what heals."""
+        if self._successor is None:
+            await self._listen()
+        if self._successor is not None:
+            return
+        with contextlib.suppress(ProblemError, PutBackError), self._step("disarm", "disarm") as step:
+            why = await self._not_ended()
+            if why:
+                done.result, done.look_at = Result.UNVERIFIED, self._places()
+                done.text += f"; but its timer may still wait: {why}"
+                raise PutBackError(f"its timer may still wait: {why}")
+            step("no timer waits any more")
+
+    async def _not_ended(self) -> str:
+        """Disarm, and where that is not proven look. Empty: no timer waits."""
+        why = []
+        for slot in (self._slot, self._doubtful):
+            if slot is not None:
+                try:
+                    outcome = (await self._desk.disarm(self._job.operation, slot, 10.0)).outcome
+                    if outcome not in ENDED:
+                        why.append(f"revert {slot.value}: {outcome.value}")
+                except ProblemError as error:
+                    why.append(f"revert {slot.value}: {error}")
+        if why:
+            with contextlib.suppress(ProblemError):
+                if not any(t.waiting for t in (await self._desk.timers()).timers):
+                    return ""
+        return "; ".join(why)
 
     async def _revert(self, *, ask: bool = True) -> None:
         """Until the node was seen to have put back. Raises: ProblemError, PutBackError: not seen.
@@ -109,12 +165,17 @@ class After(During):
         """
         desk, patience = self._desk, self._patience
         until = (self._deadline or self._clock.now()) + patience.late_s + (0.0 if ask else patience.revert_s)
-        asked = not ask
+        asked, turns = not ask, 0
         while True:
             trouble: ProblemError | None = None
+            if turns and not asked:
+                await self._still_ours()
+            if self._successor is not None:
+                raise self._no_longer_ours()
+            turns += 1
             if not asked:
                 try:
-                    await desk.revert_now(self._slot, 0.0)
+                    await self._ask_to_revert()
                     asked = True
                     until = max(until, self._clock.now() + patience.revert_s)
                 except ProblemError as error:
@@ -131,6 +192,15 @@ class After(During):
                 raise trouble or PutBackError("the node was not seen to put it back")
             self._tell("put-back", f"{self._job.node} puts back", self._clock.now())
             await asyncio.sleep(0.5)
+
+    async def _ask_to_revert(self) -> None:
+        """The timer that was seen armed, else the one that may be besides; both may run. Raises: ProblemError."""
+        try:
+            await self._desk.revert_now(self._slot, 0.0)
+        except ProblemError:
+            if self._doubtful is None:
+                raise
+            await self._desk.revert_now(self._doubtful, 0.0)
 
     async def _same_routes(self) -> None:
         """Of the interface that was changed. Raises: PutBackError: something is missing, or could not be read."""

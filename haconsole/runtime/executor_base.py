@@ -9,7 +9,7 @@ from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.io.ports import Clock
-from haconsole.model.operation import LockAnswer, LockOutcome, LockRequest, OperationLock, Saved, Slot
+from haconsole.model.operation import DisarmOutcome, LockAnswer, LockOutcome, LockRequest, OperationLock, Saved, Slot
 from haconsole.model.problems import ProblemError
 from haconsole.operations.job import Job, Result
 from haconsole.runtime.desk import Desk
@@ -84,6 +84,14 @@ class Base:
         """How the node of the job names the lock's owner since we took it."""
         self._successor: str | None = None
         """Who took this very operation over."""
+        self._locked = False
+        """The lock of the job's node was had: what a heartbeat hears before tells nothing."""
+        self._timers = asyncio.Lock()
+        """Held while the node's deadline is being moved."""
+        self._moving: set[asyncio.Task[bool]] = set()
+        """Kept, for the loop itself does not keep a task."""
+        self._ending = False
+        """The deadline is not moved any more."""
 
     @property
     def saved(self) -> Saved | None:
@@ -115,14 +123,49 @@ class Base:
         report.after = self._facts(self._eyes.picture())
         return report
 
+    async def _left(self, slot: Slot) -> float | None:
+        """Seconds left of one timer by the node's own clock; None: not armed."""
+        timers, state = await self._desk.timers(), await self._desk.state()
+        return timers.timer(slot).left_s(state.uptime_s)
+
     async def _look_armed(self) -> float | None:
         """Seconds left by the node's own clock; None: not armed."""
-        timers, state = await self._desk.timers(), await self._desk.state()
-        left = timers.timer(self._slot).left_s(state.uptime_s)
+        left = await self._left(self._slot)
         self._deadline = None if left is None else self._clock.now() + left
         return left
 
+    async def _stopped(self, slot: Slot, patience_s: float) -> bool:
+        """Disarm one timer. False: not proven, or its revert runs (`_healed`). Raises: ProblemError."""
+        answer = await self._desk.disarm(self._job.operation, slot, patience_s)
+        if answer.outcome is DisarmOutcome.FIRED:
+            self._healed.set()
+        elif answer.outcome is DisarmOutcome.DISARMED and self._doubtful is slot:
+            self._doubtful = None
+        return answer.outcome is DisarmOutcome.DISARMED
+
+    async def _no_more_moving(self) -> None:
+        """The timers are at rest from here on: who moves the deadline just now is waited for."""
+        self._ending = True
+        async with self._timers:
+            return
+
+    async def _listen(self) -> None:
+        """Whose the lock of the job's node is now, where it answers."""
+        with contextlib.suppress(ProblemError):
+            self._heard(await self._desk.renew(self._job.operation))
+
+    async def _still_ours(self) -> None:
+        """Before anything that would touch a successor's operation: the node goes by its name, which both have.
+        Raises: LetGoError: another console has taken it over."""
+        if self._successor is None:
+            await self._listen()
+        if self._successor is not None:
+            raise self._no_longer_ours()
+
     async def _leave(self, report: Report) -> Report:
+        await self._no_more_moving()
+        if self._successor is None and self._locked and self._job.node in self._taken:
+            await self._listen()
         with self._step("unlock", "unlock") as step:
             left = []
             if self._successor is not None:
@@ -139,13 +182,19 @@ class Base:
         return report
 
     async def _beat(self) -> None:
+        """Each node by itself: one that hangs must not cost the other its lease."""
+        await asyncio.gather(*(self._beat_on(name) for name in self._desks))
+
+    async def _beat_on(self, name: str) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
-            for name in list(self._taken):
-                with contextlib.suppress(ProblemError):
-                    answer = await self._desks[name].renew(self._job.operation)
-                    if name == self._job.node and name in self._taken:
-                        self._heard(answer)
+            if name not in self._taken:
+                continue
+            with contextlib.suppress(Exception):  # whatever it is: what has to be put back must not end with it
+                locked = self._locked
+                answer = await self._desks[name].renew(self._job.operation)
+                if name == self._job.node and locked and name in self._taken:
+                    self._heard(answer)
 
     def _heard(self, answer: LockAnswer) -> None:
         """What the job's own node told at a heartbeat."""
@@ -162,6 +211,8 @@ class Base:
     def _ours_since(self, answer: LockAnswer) -> None:
         """We took the lock of the job's node: who says otherwise later has taken it from us."""
         self._owner = None if answer.state.lock is None else _owner_of(answer.state.lock)
+        self._locked = True
+        self._gone.clear()
 
     def _no_longer_ours(self) -> Exception:
         """What to raise when `_gone` is set."""

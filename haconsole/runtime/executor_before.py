@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture
-from haconsole.model.operation import LockOutcome, NodeOperation, StepOutcome
+from haconsole.model.operation import DisarmOutcome, LockOutcome, NodeOperation, StepOutcome
 from haconsole.model.problems import ProblemError
 from haconsole.operations.job import Ending, Result, Revert
 from haconsole.runtime.executor_base import Base
@@ -19,6 +19,8 @@ from haconsole.runtime.records import stamp
 
 FRESH_S: Final = 10.0
 """So long the guards' second look may take to get readings newer than the lock."""
+ENDED: Final = frozenset({DisarmOutcome.DISARMED, DisarmOutcome.FIRED})
+"""A revert that runs no more, or has run: everything else proves nothing."""
 
 
 class Before(Base):
@@ -88,6 +90,8 @@ class Before(Base):
         self._begun = True
         with self._step("save", "save what must be the same afterwards") as step:
             saved = await desk.save(revert.save, job.operation, job.keepalived_addresses)
+            # Without success the node keeps nothing of ours; what is armed there is another's to disarm.
+            self._begun = saved.outcome is StepOutcome.DONE
             if saved.outcome is not StepOutcome.DONE or saved.saved is None:
                 raise RefusedError(f"{job.node}: not saved: {saved.why or saved.outcome.value}")
             self._saved = saved.saved
@@ -118,13 +122,14 @@ class Before(Base):
         look_at: tuple[str, ...] = ()
         refused = isinstance(error, RefusedError)
         if self._begun:
+            await self._no_more_moving()
+            await self._still_ours()
             try:
-                await self._desk.disarm(self._job.operation, self._slot, 5.0)
-                if self._job.note is not None:
-                    await self._desk.note(self._job.operation, None, 5.0)
-                await self._desk.clear(self._job.operation, 5.0)
+                troubles = await self._disarm_and_forget()
             except ProblemError as problem:
-                look_at = (*self._places(), str(problem))
+                troubles = str(problem)
+            if troubles:
+                look_at = (*self._places(), troubles)
                 refused = False
         report = Report(
             result=Result.REFUSED if refused else Result.FAILED if not look_at else Result.UNVERIFIED,
@@ -132,6 +137,22 @@ class Before(Base):
             look_at=look_at,
         )
         return await self._leave(report)
+
+    async def _disarm_and_forget(self) -> str:
+        """What was armed and saved for a change that was not made. What did not succeed; empty: all did."""
+        job, desk, troubles = self._job, self._desk, []
+        for slot in (self._slot, self._doubtful):
+            if slot is not None:
+                answer = await desk.disarm(job.operation, slot, 5.0)
+                if answer.outcome not in ENDED:
+                    troubles.append(f"revert {slot.value} may still run: {answer.outcome.value}")
+        if job.note is not None:
+            await desk.note(job.operation, None, 5.0)
+        if not troubles:
+            cleared = await desk.clear(job.operation, 5.0)
+            if cleared.outcome is not StepOutcome.DONE:
+                troubles.append(f"what was saved is still there: {cleared.outcome.value}")
+        return "; ".join(troubles)
 
 
 def _read_since(picture: ClusterPicture, name: str, since: float) -> bool:

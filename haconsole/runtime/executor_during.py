@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 
@@ -41,7 +42,8 @@ class During(Before):
             if not unknown:
                 step("done")
 
-    async def _verify(self, check: Check) -> None:
+    async def _verify(self, check: Check, *, stoppable: bool = True) -> None:
+        """stoppable False: all was put back, there is nothing to stop."""
         since = self._clock.now()
         until = since + check.within_s
         with self._step(check.name, "; ".join(e.text for e in check.expectations)) as step:
@@ -52,9 +54,9 @@ class During(Before):
                 old = _older_than(picture, since, self._job)
                 if not old and all(held for _, held in judged):
                     break
-                if self.stop.is_set():
+                if stoppable and self.stop.is_set():
                     raise PutBackError("stopped by the operator")
-                if self._gone.is_set():
+                if self._gone.is_set() and (stoppable or self._successor is not None):
                     raise self._no_longer_ours()
                 if self._clock.now() > until:
                     words = [f"{what}: not read since" for what in old]
@@ -96,25 +98,41 @@ class During(Before):
         return ends - self._clock.now()
 
     async def extend(self, seconds: int) -> bool:
-        """Move the node's deadline: arm the second timer, see it armed, disarm the first. False: as before."""
-        revert = self._job.revert
+        """Move the node's deadline: arm the second timer, see it armed, disarm the first. False: not moved, or not
+        surely. Who asked may be cancelled: what was begun goes on, and is waited for before anything is put back."""
+        moving = asyncio.ensure_future(self._extend(seconds))
+        self._moving.add(moving)
+        moving.add_done_callback(self._moving.discard)
+        return await asyncio.shield(moving)
+
+    async def _extend(self, seconds: int) -> bool:
+        async with self._timers:
+            with contextlib.suppress(ProblemError):
+                return await self._move_deadline(seconds)
+            return False
+
+    async def _move_deadline(self, seconds: int) -> bool:
+        """One timer at least is armed at any time; `_slot` was seen to be, `_doubtful` may be besides."""
+        revert, job = self._job.revert, self._job
         if revert is None or self._deadline is None:
             return False
-        old, ends, self._slot = self._slot, self._deadline, self._slot.other
-        try:
-            if self._doubtful is not None:
-                await self._desk.disarm(self._job.operation, self._doubtful, 5.0)
-                self._doubtful = None
-            answer = await self._desk.arm(revert.arm, self._job.operation, self._slot, seconds)
-            if answer.outcome is StepOutcome.DONE and await self._look_armed() is not None:
-                self._extended = True
-                await self._desk.disarm(self._job.operation, old, 5.0)
-                await self._note_end()
-                return True
-        except ProblemError:
-            pass
-        self._doubtful, self._slot, self._deadline = self._slot, old, ends
-        return False
+        if self._doubtful is not None and not await self._stopped(self._doubtful, 5.0):
+            return False
+        if self._ending:
+            return False
+        new = self._slot.other
+        self._doubtful = new
+        answer = await self._desk.arm(revert.arm, job.operation, new, seconds)
+        left = await self._left(new) if answer.outcome is StepOutcome.DONE else None
+        if left is None:
+            return False
+        old, ends = self._slot, self._clock.now() + left
+        self._slot, self._doubtful, self._deadline = new, old, min(self._deadline, ends)
+        if self._ending or not await self._stopped(old, 5.0):
+            return False
+        self._deadline, self._extended = ends, True
+        await self._note_end()
+        return True
 
     async def _note_end(self) -> None:
         """The drain note tells the end as it is armed now; a note that is old is no reason to give anything up."""

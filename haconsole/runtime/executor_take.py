@@ -8,7 +8,7 @@ import contextlib
 from dataclasses import replace
 from typing import Final
 
-from haconsole.model.operation import LockAnswer, LockOutcome
+from haconsole.model.operation import LockAnswer, LockOutcome, StepOutcome
 from haconsole.model.problems import ProblemError
 from haconsole.operations.job import Ending, Result
 from haconsole.runtime.executor_after import After
@@ -63,19 +63,36 @@ class Take(After):
         job = self._job
         with self._step("see-armed", "see what is armed") as step:
             timers, state = await self._desk.timers(), await self._desk.state()
+            waiting = [t.slot for t in timers.timers if t.waiting]
             left = {t.slot: s for t in timers.timers if (s := t.left_s(state.uptime_s)) is not None}
+            self._doubtful, self._deadline = None, None
             if left:
                 self._slot = max(left, key=lambda slot: left[slot])
                 self._deadline = self._clock.now() + left[self._slot]
-            step(f"armed: {job.node} heals itself in {left[self._slot]:.0f} s" if left else "nothing waits")
+                step(f"armed: {job.node} heals itself in {left[self._slot]:.0f} s")
+            elif waiting:
+                self._slot = waiting[0]
+                step(f"armed, when {job.node} heals itself is not told")
+            else:
+                step("nothing waits")
+            if self._slot.other in waiting:
+                self._doubtful = self._slot.other
         if len(left) > 1:  # its console died while it extended: one is enough, and a second would run later
-            await self._desk.disarm(job.operation, self._slot.other, 5.0)
-        idle = not left and not any(t.running for t in timers.timers)
+            await self._one_is_enough(min(left.values()))
+        idle = not any(t.waiting or t.running for t in timers.timers)
         there = state.saved is not None
-        if idle and state.saved == job.operation and not state.incomplete and not state.decided:
-            await self._desk.clear(job.operation, 10.0)  # saved, never armed: so nothing was changed
-            there = False
+        never = state.revert is None and not state.incomplete and not state.decided
+        if idle and state.saved == job.operation and never:  # saved, never armed: so nothing was changed
+            there = (await self._desk.clear(job.operation, 10.0)).outcome is not StepOutcome.DONE
         return there
+
+    async def _one_is_enough(self, first_s: float) -> None:
+        """Disarm the timer that would run first. Where that is not proven it counts as armed."""
+        first = self._clock.now() + first_s
+        with contextlib.suppress(ProblemError):
+            if await self._stopped(self._slot.other, 5.0):
+                return
+        self._deadline = None if self._healed.is_set() else first
 
     # --- whatever a node tells of ---------------------------------------------------------------------
 
@@ -137,12 +154,13 @@ class Take(After):
         self._begun = True
         try:
             moved = extend_s is None or await self._move(extend_s)
+            if not moved and job.ending is Ending.UNTIL:
+                return await self._leave(await self._as_it_is())
             left = max(0.0, (self._deadline or ends) - self._clock.now())
             self._job = job = replace(job, hold_s=max(0.0, left - FIRST_S))
             if job.ending is Ending.UNTIL:
                 told = f"{job.action} goes on: {job.node} ends it by itself in {left:.0f} s"
-                told += "" if moved else "; its timer could not be moved"
-                return await self._leave(Report(result=Result.DONE if moved else Result.FAILED, text=told))
+                return await self._leave(Report(result=Result.DONE, text=told))
             await self._hold()
         except (PutBackError, ProblemError) as error:
             return await self._put_back(str(error))
@@ -151,7 +169,7 @@ class Take(After):
     def _still_armed(self, there: bool) -> float:
         """When the node puts back by itself. Raises: RefusedError: it does not, or not any more."""
         if self._deadline is None:
-            why = "its revert is running" if there else "nothing is armed there any more"
+            why = "its revert is running, or when it runs is not told" if there else "nothing is armed there any more"
             raise RefusedError(f"{self._job.node}: {why}: there is nothing to hold")
         if self.stop.is_set():
             raise RefusedError("stopped before it was taken over")
@@ -176,6 +194,24 @@ class Take(After):
                 else:
                     told.append(f"{name} is not locked: {answer.outcome.value}")
             step("; ".join(told) or "locked")
+
+    async def _as_it_is(self) -> Report:
+        """Its timer was not moved, or not surely: what the node tells of it now."""
+        job, words = self._job, "its timer could not be moved"
+        try:
+            await self._see_left()
+        except ProblemError as error:
+            self._deadline, words = None, f"{words}; it was not read again: {error}"
+        if self._deadline is None:
+            return Report(
+                result=Result.UNVERIFIED, look_at=self._places(),
+                text=f"{words}; when {job.node} ends {job.action} is not known",
+            )  # fmt: skip
+        await self._note_end()
+        left = max(0.0, self._deadline - self._clock.now())
+        return Report(
+            result=Result.FAILED, text=f"{job.action} goes on: {job.node} ends it by itself in {left:.0f} s; {words}"
+        )
 
     async def _move(self, seconds: int) -> bool:
         """The node's deadline. False: it holds as long as it did, and that is said."""

@@ -244,8 +244,9 @@ class NodeSession:
         self._hasten(Group.DAEMON, self._clock.now() + DUMP_GAP_S)
 
     def read_squid_anew(self) -> None:
-        """Clients get no answer: what its port, its check and its cache manager say."""
-        for group in (Group.COUNTERS, Group.SQUID):
+        """Clients get no answer: what its port, its check and its cache manager say, and from when on the kernel
+        counts the packets that it drops."""
+        for group in (Group.COUNTERS, Group.SQUID, Group.UNITS):
             self._hasten(group, self._clock.now())
 
     def _hasten(self, group: Group, at: float) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from haconsole.cluster.left import Left, left_on
+from haconsole.cluster.left import Left, left_on, owner
 from haconsole.cluster.left import Told as NodeTold
 from haconsole.model.operation import LockRequest, NodeOperation
 from haconsole.model.problems import ProblemError
@@ -206,7 +206,8 @@ class TakeOver:
         now = left_on(told, names, left.node, self._clock.now())
         if now is None or now.operation != left.operation:
             return found  # it is over, or another one's: the lock tells which
-        taking = replace(found.taking, left=now)
+        named = found.taking.named if owner(now.lock) == owner(left.lock) else None  # it was named for another console
+        taking = replace(found.taking, left=now, named=named)
         return replace(found, taking=taking, plan=replace(found.plan, guards=guards_of(taking)))
 
     def _desks(self, deed: Deed | None) -> dict[str, Desk]:

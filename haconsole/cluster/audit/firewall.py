@@ -126,13 +126,17 @@ def fit(rule: FirewallRule, advert: Advert) -> bool | None:
     """Does the rule fit the packet; None: cannot be told. An advert is a new connection, or an established one."""
     if rule.verdict == "drop" and _OWN_SET in rule.text:
         return False
+    incoming, outgoing = (None, advert.interface) if advert.outgoing else (advert.interface, None)
     asked = [
+        not rule.broadcast,  # adverts are multicast or unicast
         rule.version in {None, advert.source.version},
         rule.protocols is None or _VRRP in rule.protocols,
         _within(rule.sources, advert.source),
         _within(rule.destinations, advert.destination),
-        _interface(rule.interfaces, None if advert.outgoing else advert.interface),
-        _interface(rule.outgoing, advert.interface if advert.outgoing else None),
+        _interface(rule.interfaces, incoming),
+        _interface(rule.outgoing, outgoing),
+        rule.not_interfaces is None or not _interface(rule.not_interfaces, incoming),
+        rule.not_outgoing is None or not _interface(rule.not_outgoing, outgoing),
         _state(rule.states, advert),
     ]
     if False in asked:

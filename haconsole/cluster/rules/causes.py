@@ -20,6 +20,7 @@ from haconsole.cluster.rules.flaps import falls
 from haconsole.cluster.rules.instances import fault_reasons, script_command
 from haconsole.cluster.rules.redundancy import able
 from haconsole.model.findings import Finding
+from haconsole.model.readings import UnitReading
 from haconsole.model.spec import IpAddress
 
 AGAIN: Final = 2
@@ -30,6 +31,7 @@ BEFORE_S: Final = 10.0
 Candidates = Callable[[ClusterPicture, Finding], Iterator[str]]
 
 
+_PASSES: Final = frozenset({"revert-only", "squid-restart", "keepalived-restart", "keepalived-reload"})
 _ON_PURPOSE: Final = ("operation-under-way", "operation-left", "drain-noted", "drain-overdue")
 """Somebody did it: what follows is not to be mended by hand."""
 
@@ -50,9 +52,9 @@ def linked(picture: ClusterPicture, findings: Iterable[Finding]) -> tuple[Findin
 
 def _under(finding: Finding, cause: str | None) -> Finding:
     """What was done on purpose is ended there, not here: a service started by hand would undo it half."""
-    if cause is not None and cause.partition("/")[0] in _ON_PURPOSE and finding.remedy is not None:
-        told = f"it was done on purpose ({cause.partition('/')[0]}): end it there, nothing is to be started by hand"
-        return replace(finding, follows_from=cause, remedy=told)
+    if cause is not None and cause.partition("/")[0] in _ON_PURPOSE and finding.id != "drained" and finding.remedy:
+        told = f"probably done on purpose ({cause.partition('/')[0]}): end it there first; if it is still so then: "
+        return replace(finding, follows_from=cause, remedy=told + finding.remedy)
     return replace(finding, follows_from=cause)
 
 
@@ -112,7 +114,8 @@ def _fault(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
         if finding.instance not in {None, instance.name} or node is None:
             continue
         reasons = fault_reasons(node, instance)
-        yield key("ipv6-link-local-missing", node.name)
+        if instance.vips and all(v.version == 6 for v in instance.vips):
+            yield key("ipv6-link-local-missing", node.name)
         if not reasons and any(is_about_squid(node, s.name) for s in instance.tracked_scripts):
             yield key("squid-down", node.name)  # the log was quicker than the dump, which tells which check it was
         for reason in reasons:
@@ -122,6 +125,14 @@ def _fault(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
                 yield key("drained", node.name)
             else:
                 yield from _why_fails(node, reason.name)
+
+
+def _drained(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """A drain by the track file that should have ended."""
+    node = _node(picture, finding.node)
+    note = node.operation.drain if node is not None and node.operation is not None else None
+    if node is not None and note is not None and note.method != "stop":
+        yield key("drain-overdue", node.name)
 
 
 def _why_fails(node: NodePicture, script: str) -> Iterator[str]:
@@ -196,29 +207,55 @@ def _left_behind(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     yield key("keepalived-down", finding.node or "")
 
 
-def _on_purpose(node: NodePicture | None, *kinds: str) -> Iterator[str]:
-    """An operation that armed a revert of this kind on the node, or noted its drain there."""
+def _on_purpose(picture: ClusterPicture, node: NodePicture | None, kind: str) -> Iterator[str]:
+    """An operation whose revert of this kind is armed on the node now: what it stopped or cut is no fault.
+
+    Not by what only passes through it (a restart, a drill that changes nothing), and not once it is over: what was
+    left behind of it (a note, a lock, an incomplete revert) excuses nothing.
+    """
     told = None if node is None else node.operation
-    if node is None or told is None:
+    if node is None or told is None or told.incomplete or told.revert != kind or node.operation_at is None:
         return
-    if told.revert is not None and told.revert.startswith(kinds):
+    ends = [at for slot, at in told.deadlines_uptime_s if slot not in dict(told.decided)]
+    if not ends or max(ends) <= told.uptime_s + (picture.at - node.operation_at):
+        return
+    lock = told.lock
+    if lock is None:
+        yield from (key(id_, node.name) for id_ in ("drain-noted", "drain-overdue") if kind == "drain-stop")
+        return
+    what = (lock.name or "").removeprefix("drill ")
+    if lock.operation == told.saved and lock.node == node.name and what not in _PASSES:
         yield from (key(id_, node.name) for id_ in ("operation-under-way", "operation-left"))
-    if told.drain is not None and told.drain.method == "stop" and "drain-stop" in kinds:
-        yield from (key(id_, node.name) for id_ in ("drain-noted", "drain-overdue"))
+
+
+def _stopped(unit: UnitReading | None) -> bool:
+    """In good order, by somebody: what crashed has failed."""
+    return unit is not None and unit.active_state in {"inactive", "deactivating"}
 
 
 def _squid(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    yield from _on_purpose(_node(picture, finding.node), "squid")
+    node = _node(picture, finding.node)
+    if node is not None and _stopped(node.squid_unit):
+        yield from _on_purpose(picture, node, "squid")
 
 
 def _link(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
-    yield from _on_purpose(_node(picture, finding.node), "link-")
+    """Only where the link of the operation is the only one that is down."""
+    node = _node(picture, finding.node)
+    if node is None:
+        return
+    links = (node.spec.lan_interface, node.spec.public_interface)
+    down = [n for n in links if n is not None and link_trouble(node, n) is not None]
+    if len(down) == 1:
+        yield from _on_purpose(picture, node, f"link-{down[0]}")
 
 
 def _daemon(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     """A drain by stop or another operation; a file that keepalived did not accept."""
     node = _node(picture, finding.node)
-    yield from _on_purpose(node, "keepalived", "drain-stop")
+    if node is not None and _stopped(node.keepalived):
+        yield from _on_purpose(picture, node, "keepalived")
+        yield from _on_purpose(picture, node, "drain-stop")
     if node is not None and node.keepalived is not None and node.keepalived.active_state != "inactive":
         yield key("config-test-failed", node.name)
 
@@ -319,6 +356,7 @@ _CAUSES: Final[Mapping[str, Candidates]] = {
     "adverts-blocked": causes_wire.send_error,
     "adverts-discarded": causes_wire.discarded,
     "wire-unheard": causes_wire.unheard,
+    "drained": _drained,
     "instance-fault": _fault,
     "instance-flapping": _flapping,
     "wire-flapping": _flapping,

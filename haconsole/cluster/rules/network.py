@@ -34,7 +34,8 @@ def path_filtered(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]
 
     Means: the answer to the client would leave by another interface than its packets come in by, and `rp_filter` is
     strict there: the kernel drops what clients send before anybody sees it.
-    Proof: the counter IPReversePathFilter grew while a client that dials the VIP got no answer; the setting.
+    Proof: the counter IPReversePathFilter grew while a client that dials the VIP got no answer, between two readings
+    that both came after it failed (or it failed before the console began); the setting.
     Can be wrong: the packets that were dropped may be others'.
     """
     if (
@@ -50,9 +51,12 @@ def path_filtered(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]
     if host is None or dropped is None or dropped[0] < 1 or held is None or vip.address.version != 4:
         return
     began = vip.failed_since
-    if began is None or node.host_at is None or began > node.host_at or held.interface not in (host.strict_path or ()):
-        return
     count, seconds = dropped
+    if began is None or node.host_at is None or held.interface not in (host.strict_path or ()):
+        return
+    served = any(s is not None for s in vip.latencies_s)  # among the last probes
+    if served and began > node.host_at - seconds:
+        return  # they may have been dropped before it failed
     link = quote(held.interface)
     yield Finding(
         id="rp-filter-drops",
@@ -79,7 +83,7 @@ def arp_flux(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
     """Two links of the node are in the VIP's network, and both answer ARP for every address.
 
     Means: neighbours may learn the MAC of the other link for the VIP; it fails with that link.
-    Proof: addresses, links, `arp_ignore`.
+    Proof: addresses, links, `arp_ignore`, `arp_filter`; a link whose path filter is strict drops what asks it.
     Can be wrong: the two may lead to different segments that only use the same numbers.
     """
     if node.kernel is None or node.host is None or node.host.answers_for_others is None:
@@ -96,28 +100,33 @@ def arp_flux(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
         and link_trouble(node, a.interface) is None
         and a.interface != "lo"
     ]
+    found: dict[tuple[str, str, str], tuple[Address, Address]] = {}
     for one, other in combinations(own, 2):
         if one.interface == other.interface or one.address.network != other.address.network:
             continue
         used, second = (one, other) if one.interface in links else (other, one)
         served = [v for v in node.managed if v in used.address.network]
-        if used.interface not in links or not served:
+        if used.interface not in links or not served or second.interface in (node.host.strict_path or ()):
             continue
-        yield Finding(
-            id="arp-flux",
-            severity=Severity.WARNING,
-            node=node.name,
-            summary=f"{node.name}: {used.interface} and {second.interface} are both in {used.address.network}, and "
-            f"either answers for {listed(sorted(map(str, served)))}: neighbours may send to the wrong one",
-            evidence=(
-                by_kernel(node, _shown(used)),
-                by_kernel(node, _shown(second)),
-                by_kernel(node, f"arp_ignore is 0 on {used.interface} and {second.interface}", node.host_at),
-            ),
-            remedy=f"on {node.name}: one of them without an address in that network, or sysctl "
-            "net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2 (and in /etc/sysctl.d)",
+        told = (
+            f"{used.interface} and {second.interface} are both in {used.address.network}, and either answers for "
+            f"{listed(sorted(map(str, served)))}"
         )
+        found.setdefault((used.interface, second.interface, told), (used, second))
+    if not found:
         return
+    yield Finding(
+        id="arp-flux",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name}: {'; '.join(t for _, _, t in found)}: neighbours may send to the wrong one",
+        evidence=(
+            *(by_kernel(node, _shown(a)) for a in dict.fromkeys(a for pair in found.values() for a in pair)),
+            *(by_kernel(node, f"arp_ignore is 0 on {u} and {s}", node.host_at) for u, s, _ in found),
+        ),
+        remedy=f"on {node.name}: one of them without an address in that network, or sysctl "
+        "net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2 (and in /etc/sysctl.d)",
+    )
 
 
 def _shown(address: Address) -> str:
@@ -175,15 +184,19 @@ def link_local_missing(node: NodePicture) -> Iterator[Finding]:
         real = [a for a in own if a.address.ip not in node.managed]
         if not real and link in node.kernel.links and link_trouble(node, link) is None:
             mute.setdefault(link, []).append(instance.name)
-    for link, names in mute.items():
-        yield Finding(
-            id="ipv6-link-local-missing",
-            severity=Severity.WARNING,
-            node=node.name,
-            summary=f"{node.name}: {link} has no link-local IPv6 address, so {listed(names)} cannot send adverts",
-            evidence=(by_kernel(node, f"no address of scope link on {link}, which is up"),),
-            remedy=f"on {node.name}: sysctl net.ipv6.conf.{quote(link)}.disable_ipv6 (0 is needed) and "
-            f"net.ipv6.conf.{quote(link)}.addr_gen_mode; switching the link off and on makes the address anew: VIPs "
-            "on it move",
-        )
+    if not mute:
         return
+    several = "; ".join(
+        f"{link} has no link-local IPv6 address, so {listed(names)} cannot send adverts" for link, names in mute.items()
+    )
+    settings = [f"net.ipv6.conf.{quote(link)}" for link in mute]
+    yield Finding(
+        id="ipv6-link-local-missing",
+        severity=Severity.WARNING,
+        node=node.name,
+        summary=f"{node.name}: {several}",
+        evidence=tuple(by_kernel(node, f"no address of scope link on {link}, which is up") for link in mute),
+        remedy=f"on {node.name}: sysctl {' '.join(f'{s}.disable_ipv6' for s in settings)} (0 is needed) and "
+        f"{' '.join(f'{s}.addr_gen_mode' for s in settings)}; switching the link off and on makes the address anew: "
+        "VIPs on it move",
+    )

@@ -37,7 +37,7 @@ def master_at_start(picture: ClusterPicture, node: NodePicture) -> Iterator[Find
 
     Means: it began to send before it could hear: `state MASTER` with the lower priority, or a network that passes
     packets late (bond, spanning tree). For that time the VIP was on both.
-    Proof: keepalived's own log lines, and since when the other is master by its own word.
+    Proof: keepalived's own log lines, and since when the other is master by its own word, given after them.
     Can be wrong: a log that lost lines; the way between the two was cut just then.
     """
     lines = _lines(picture, node)
@@ -61,10 +61,11 @@ def master_at_start(picture: ClusterPicture, node: NodePicture) -> Iterator[Find
             ),
             None,
         )
-        steady = _master_since(picture, node, name, begin - SURELY_BEFORE_S)
-        if short is None or steady is None:
+        if short is None:
             continue
-        yield _short(picture, node, name, [short[0][2], short[1][2]], steady)
+        steady = _master_since(picture, node, name, begin - SURELY_BEFORE_S, short[1][0])
+        if steady is not None:
+            yield _short(picture, node, name, [short[0][2], short[1][2]], steady)
 
 
 def _lines(picture: ClusterPicture, node: NodePicture) -> list[tuple[float, str, VrrpState | None, Occurrence]]:
@@ -85,10 +86,13 @@ def _lines(picture: ClusterPicture, node: NodePicture) -> list[tuple[float, str,
 
 
 def _master_since(
-    picture: ClusterPicture, node: NodePicture, name: str, before: float
+    picture: ClusterPicture, node: NodePicture, name: str, before: float, after: float
 ) -> tuple[NodePicture, InstancePicture] | None:
-    """Another node that is master of the instance, and was it before that time."""
+    """Another node that is master of the instance, and was it before the one time, as it said itself after the
+    other: an older dump knows nothing of a master between."""
     for other in picture.nodes:
+        if other.dump_at is None or other.dump_at <= after:
+            continue
         for instance in (other.instances or ()) if other is not node else ():
             master = instance.name == name and daemon_state(instance) is VrrpState.MASTER and instance.from_dump
             if master and instance.since is not None and instance.since < before:

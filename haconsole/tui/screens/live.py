@@ -109,7 +109,8 @@ class HeldScreen(LiveScreen):
 
     def action_extend(self) -> None:
         """Wind the node's timer up again."""
-        self.run_worker(self._extend(), name="extend", group="extend", exclusive=False)
+        # Of the console, not of the screen: who leaves the screen does not stop half-way.
+        self.console.run_worker(self._extend(), name="extend", group="extend", exclusive=False)
 
     async def _extend(self) -> None:
         seconds = await self.acting.extend()
@@ -117,7 +118,8 @@ class HeldScreen(LiveScreen):
             safe.notify(self.console, "not extended: the node's timer is as it was", severity="warning")
         else:
             safe.notify(self.console, f"extended: the node heals itself in {duration(seconds)}")
-        self.tick(self.console.now())
+        if self.is_attached:
+            self.tick(self.console.now())
 
     def action_end_hold(self) -> None:
         """Put back now, as planned."""

@@ -19,7 +19,8 @@ PARENT = """
 import sys, time
 from haconsole.cli.demo import embedded
 with embedded("healthy", 1.0) as specs:
-    print(specs[0].nodes[0].ssh.identity_file.parent, flush=True)
+    def ready():
+        print(specs[0].nodes[0].ssh.identity_file.parent, flush=True)
     {then}
 """
 
@@ -38,7 +39,7 @@ def alive(pid: int) -> bool:
 class Parent:
     """A process that holds an embedded cluster."""
 
-    def __init__(self, tmp_path: Path, then: str = "time.sleep(60)") -> None:
+    def __init__(self, tmp_path: Path, then: str = "ready(); time.sleep(60)") -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", PARENT.format(then=then)],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -88,7 +89,7 @@ def test_killed_while_it_still_starts_nothing_stays(tmp_path: Path) -> None:
 
 def test_ctrl_c_is_the_parents_affair(tmp_path: Path) -> None:
     parent = Parent(
-        tmp_path, then="try: time.sleep(60)\n    except KeyboardInterrupt: print(specs[0].name, flush=True)"
+        tmp_path, then="try: ready(); time.sleep(60)\n    except KeyboardInterrupt: print(specs[0].name, flush=True)"
     )
     os.killpg(parent.process.pid, signal.SIGINT)  # what a terminal does
     assert parent.errors() == ""

@@ -38,7 +38,7 @@ def test_where_a_revert_is_armed_its_lock_says_nothing_of_the_console_elsewhere_
     cases = {
         Console.UNKNOWN: {ONE: armed},
         Console.LIVES: {ONE: armed, TWO: state(lock=lock(12))},
-        Console.GONE: {ONE: armed, TWO: state(lock=lock(1))},
+        Console.GONE: {ONE: armed, TWO: state(lock=lock(0))},
         Console.LEFT: {ONE: state(**ARMED)},
     }
     for console, told in cases.items():
@@ -49,6 +49,17 @@ def test_where_a_revert_is_armed_its_lock_says_nothing_of_the_console_elsewhere_
         assert (left.armed, left.left_s, left.understood) == (True, 41.0, True)
     lives = left_on(cases[Console.LIVES], NODES, ONE, NOW)
     assert lives is not None and "renewed its lock on proxy-serv02 5 s ago" in lives.evidence
+
+
+def test_a_lock_that_is_over_only_by_reckoning_proves_no_dead_console() -> None:
+    left = left_on({ONE: state(lock=lock(48), **ARMED), TWO: state(lock=lock(1))}, NODES, ONE, NOW)
+    assert left is not None and left.console is Console.UNKNOWN
+
+
+def test_the_lock_of_an_owner_before_proves_nothing_of_the_one_who_took_over() -> None:
+    old = lock(0, owner="berta", started="2026-01-01T00:00:00Z")
+    left = left_on({ONE: state(lock=lock(48), **ARMED), TWO: state(lock=old)}, NODES, ONE, NOW)
+    assert left is not None and left.console is not Console.GONE
 
 
 def test_after_a_reboot_a_lock_is_a_dead_one() -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from haconsole.model.events import Subject
 from haconsole.model.findings import Severity
+from haconsole.model.operation import DrainNote, NodeOperation
 from haconsole.model.problems import ProblemKind
 from haconsole.model.readings import TrackedFile, TrackedInterface, TrackedScript
 from tests.unit.cluster.builders import (
@@ -159,6 +162,15 @@ def test_drained() -> None:
     )
     assert play.one("vip-not-preferred").follows_from == found.key
     assert "no-redundancy" not in play.ids()
+
+
+def test_one_drain_that_should_have_ended_is_one_trouble() -> None:
+    play = moved_to_two(healthy()).read(ONE, drained_daemon())
+    note = DrainNote(by="anna", reason=None, method="track_file", since=None, until="1970-01-01T00:00:00Z")
+    for method, cause in (("track_file", f"drain-overdue/{ONE}//"), ("stop", None)):
+        late = replace(note, method=method)
+        play.read(ONE, NodeOperation(uptime_s=1000.0, boot_id="1f" * 16, drain=late))
+        assert (play.one("drain-overdue").follows_from, play.one("drained").follows_from) == (None, cause)
 
 
 def test_the_path_of_the_track_file_comes_from_its_configuration() -> None:

@@ -82,24 +82,59 @@ def test_a_revert_that_was_incomplete_is_a_warning() -> None:
 # --- what was done on purpose is the cause of what it does -------------------------------------------------
 
 
-def found_with(operation: NodeOperation, *, keepalived: bool = True, squid: bool = True) -> dict[str, Finding]:
-    play = healthy().read(ONE, units(unit("keepalived", active=keepalived), unit("squid", active=squid)))
+def armed(revert: str, **more: object) -> NodeOperation:
+    """An operation under way, its revert due in a minute."""
+    fields: dict[str, object] = {"lock": lock(), "saved": "drain-1f", "deadlines_uptime_s": ((Slot.A, 1060),), **more}
+    return told(revert=revert, **fields)
+
+
+def found_with(operation: NodeOperation, *, keepalived: str = "active", squid: str = "active") -> dict[str, Finding]:
+    states = {"keepalived": keepalived, "squid": squid}
+    play = healthy().read(ONE, units(*(unit(n, active=s == "active", active_state=s) for n, s in states.items())))
     picture = play.snapshot().picture
     nodes = (replace(picture.nodes[0], operation=operation, operation_at=picture.at), *picture.nodes[1:])
     return {f.id: f for f in findings(replace(picture, nodes=nodes))}
 
 
-def test_a_keepalived_that_a_drain_stopped_is_not_to_be_started_by_hand() -> None:
+def test_a_keepalived_that_a_drain_stopped_follows_from_the_drain() -> None:
     note = DrainNote(by="anna@bastion", reason="kernel", method="stop", since=None, until=None)
-    found = found_with(told(drain=note), keepalived=False)
+    found = found_with(armed("drain-stop", lock=None, drain=note), keepalived="inactive")
     assert found["keepalived-down"].follows_from == found["drain-noted"].key
-    assert "systemctl start" not in (found["keepalived-down"].remedy or "")
+    assert (found["keepalived-down"].remedy or "").startswith(
+        "probably done on purpose (drain-noted): end it there first"
+    )
     assert "undrain" in (found["drain-noted"].remedy or "")
 
 
-def test_a_squid_that_an_operation_stopped_follows_from_it_and_any_other_does_not() -> None:
-    found = found_with(told(lock=lock(), revert="squid"), squid=False)
+def test_a_squid_that_an_operation_stopped_follows_from_it() -> None:
+    found = found_with(armed("squid"), squid="inactive")
     assert found["squid-down"].follows_from == found["operation-under-way"].key
-    other = found_with(told(lock=lock(), revert="link-eth1"), squid=False)
-    assert other["squid-down"].follows_from is None
-    assert "systemctl start" in (other["squid-down"].remedy or "")
+
+
+@pytest.mark.parametrize(
+    ("operation", "squid"),
+    [
+        (armed("link-eth1"), "inactive"),
+        (armed("squid"), "failed"),
+        (armed("squid", incomplete=True), "inactive"),
+        (armed("squid", deadlines_uptime_s=((Slot.A, 990),)), "inactive"),
+        (armed("squid", decided=((Slot.A, "disarmed"),)), "inactive"),
+        (armed("squid", saved="another"), "inactive"),
+        (armed("squid", lock=lock(node="proxy-serv02")), "inactive"),
+        (armed("squid", lock=lock(name="drill revert-only")), "inactive"),
+    ],
+    ids=[
+        "another kind",
+        "crashed",
+        "incomplete",
+        "over",
+        "disarmed",
+        "another's",
+        "on the other node",
+        "changes nothing",
+    ],
+)
+def test_what_is_over_or_another_s_excuses_no_fault(operation: NodeOperation, squid: str) -> None:
+    found = found_with(operation, squid=squid)
+    assert found["squid-down"].follows_from is None
+    assert (found["squid-down"].remedy or "").startswith("on proxy-serv01:")

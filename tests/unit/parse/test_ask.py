@@ -95,6 +95,14 @@ def test_sudo_that_is_not_there_is_not_an_answer() -> None:
         ("    (root) NOPASSWD: /bin/true, PASSWD: ALL\n", None),
         (ALL_WITH_PASSWORD + "    (root) NOPASSWD: /bin/true\n", None),
         (ALL_WITH_PASSWORD + FREE.replace("-k 1 8", "-k 1 80"), None),
+        (ALL_WITH_PASSWORD + "    (postgres) NOPASSWD: ALL\n", None),
+        (ALL_WITH_PASSWORD + "    (ops : root) NOPASSWD: ALL\n", None),
+        (ALL_WITH_PASSWORD + "    (ALL, !root) NOPASSWD: ALL\n", None),
+        (ALL_WITH_PASSWORD + "    (%admins) NOPASSWD: ALL\n", None),
+        (ALL_WITH_PASSWORD + "    (postgres, root : adm) NOPASSWD: ALL\n", True),
+        (FREE + "    (postgres) ALL\n", True),
+        (FREE + "    (%admins) ALL\n", None),
+        ("    (postgres) NOPASSWD: ALL\n", None),
     ],
 )
 def test_the_list_of_rules_tells_whether_the_last_match_wants_a_password(rules: str, free: bool | None) -> None:

@@ -69,6 +69,18 @@ def test_of_a_setting_the_greater_of_all_and_the_interface_s_own_counts() -> Non
     )
 
 
+def test_a_link_that_answers_only_by_the_route_back_does_not_answer_for_every_address() -> None:
+    """`arp_filter`; nodes that were read before it was asked for do not tell it."""
+    text = "disks\nconnections\npaths\nall/arp_ignore 0\na/arp_ignore 0\nb/arp_ignore 0\n"
+    assert parse_host_state(text).answers_for_others == frozenset({"a", "b"})
+    assert parse_host_state(
+        f"{text}all/arp_filter 0\na/arp_filter 0\nb/arp_filter 1\n"
+    ).answers_for_others == frozenset({"a"})
+    assert parse_host_state(f"{text}all/arp_filter 1\na/arp_filter 0\n").answers_for_others == frozenset({"b"}), (
+        "b's: not told"
+    )
+
+
 def test_no_route_is_not_the_same_as_a_route_that_could_not_be_told() -> None:
     assert parse_host_state("routes\n\ndisks\nconnections\n").default_routes == ()
     assert parse_host_state("disks\nconnections\n") == HostReading()

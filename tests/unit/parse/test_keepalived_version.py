@@ -146,3 +146,9 @@ def test_exit_and_output_together_decide(stderr: str, status: int | None, ok: bo
     found = parse_config_test(version("2.1.5"), "", stderr, status)
     assert found.ok is ok
     assert (found.why_unknown is None) is (ok is not None)
+
+
+def test_a_password_that_keepalived_repeats_is_hidden_and_its_own_sentence_stays() -> None:
+    stderr = "Unmatched quote: 'auth_pass \"S3cret'\n(Line 3) Truncating auth_pass to 8 characters\n"
+    found = parse_config_test(version("2.2.7"), "", stderr, 5)
+    assert found.messages == ("Unmatched quote: 'auth_pass (secret)", "(Line 3) Truncating auth_pass to 8 characters")

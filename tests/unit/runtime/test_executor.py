@@ -98,8 +98,9 @@ class World:
             self.changed = self.takes_effect
         return self.status
 
-    def revert(self) -> None:
-        if not self.armed:
+    def revert(self, slot: Slot | None = None) -> None:
+        """slot: by its own timer's service, which is gone when that timer was disarmed."""
+        if not self.armed or (slot is not None and slot not in self.armed):
             raise lost()
         self.reverted += 1
         self.changed = False
@@ -199,7 +200,7 @@ class FakeDesk:
         return StepAnswer(outcome=StepOutcome.DONE, state=self.world.state(self.name))
 
     async def revert_now(self, slot: Slot, patience_s: float) -> None:
-        self.world.call("revert now", self.world.revert)
+        self.world.call("revert now", lambda: self.world.revert(slot))
 
     async def ask(self, spec: CommandSpec, data: str = "", *, interface: str = "lo", patience_s: float = 0.0) -> Output:
         status: list[int] = []

@@ -29,7 +29,7 @@ EXPECTED: Final[dict[str, str]] = {
     "disk-full": "*disk-full",
     "drain-file-in-a-folder-that-is-not-there": "*track-file-ignored",
     "drained-by-hand": "*drained vip-not-preferred",
-    "drained-for-too-long": "*drained vip-not-preferred *drain-overdue",
+    "drained-for-too-long": "drained vip-not-preferred *drain-overdue",
     "firewall-drops-vrrp-on-the-way-out": "*adverts-blocked two-masters vip-held-by-several",
     "healthy": "",
     "healthy-as-ops": "",
