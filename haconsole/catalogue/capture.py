@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.catalogue import sudo_text
 from haconsole.catalogue.command import CommandSpec, Names, Root, StreamSpec
 from haconsole.model.events import Subject
 from haconsole.model.readings import Rights
+from haconsole.model.record import dataclass
 
 _INTERFACE: Final = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]{0,14}")
 _USER: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@\\+-]{0,255}\$?")

@@ -8,10 +8,10 @@ string that goes over SSH; sudoers files, dry runs and the audit are printed fro
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
 from haconsole.model.events import Subject
+from haconsole.model.record import dataclass
 
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 

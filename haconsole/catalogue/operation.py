@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.catalogue import operation_text as text
@@ -19,6 +18,7 @@ from haconsole.catalogue.capture import interface_name
 from haconsole.catalogue.command import CommandSpec, Danger, Names, Root, Verb
 from haconsole.model.events import Subject
 from haconsole.model.operation import REVERT_UNITS, DrainNote, LockRequest, Slot
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 _ID: Final = re.compile(r"[0-9a-z][0-9a-z-]{3,63}")

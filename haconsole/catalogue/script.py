@@ -13,12 +13,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.catalogue.command import CommandSpec, Names, Root, StreamSpec, Verb
 from haconsole.catalogue.sudo_text import grouped, ungrouped
 from haconsole.model.readings import Rights
+from haconsole.model.record import dataclass
 
 SUDO: Final = ("sudo", "-n", "--")
 _SMALL: Final = "small"

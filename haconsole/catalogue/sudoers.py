@@ -7,13 +7,14 @@ into arguments does anything: `sudo_text`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from haconsole.catalogue import capture, change, operation, read, script, squid_conf, sudo_text, support
 from haconsole.catalogue.capture import CaptureNames
 from haconsole.catalogue.command import CommandSpec, Names, Root
 from haconsole.catalogue.operation import OperationNames
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, NodeSpec
 
 SECURE_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -8,7 +8,6 @@ import functools
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
 from haconsole.cli import output, setup
@@ -18,6 +17,7 @@ from haconsole.cli.exits import Exit
 from haconsole.io.ports import Clock, Frames
 from haconsole.model.capture import CaptureCounts, CaptureNews, CapturePhase, CaptureState, Heard, Unread
 from haconsole.model.problems import Problem, ProblemKind
+from haconsole.model.record import dataclass
 from haconsole.model.spec import NodeSpec
 from haconsole.runtime.capture import NodeCapture
 from haconsole.runtime.capture_local import LocalListener

@@ -10,10 +10,10 @@ import queue
 import select
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.model.capture import Heard, Unread
+from haconsole.model.record import dataclass
 from haconsole.report.adverts import packet_document, packet_line, unread_document, unread_line
 from haconsole.wire import pcap
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from haconsole.cli.maintain_shared import demo_reboots, gone_on
 from haconsole.io.maintenance_file import FlowFile, FlowFileError
 from haconsole.model.problems import ProblemError
+from haconsole.model.record import dataclass
 from haconsole.operations import maintenance
 from haconsole.operations.actions import Kind
 from haconsole.operations.maintenance import Ended, Flow, FlowError

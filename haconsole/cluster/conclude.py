@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from haconsole.cluster.believe import picture
 from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy
 from haconsole.cluster.rules import findings
 from haconsole.cluster.verdict import verdict
 from haconsole.model.findings import Finding, Verdict
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec
 from haconsole.model.state import ClusterState
 

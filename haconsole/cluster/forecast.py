@@ -7,7 +7,7 @@ lot is `forecast_instance`'s, whether a node serves `forecast_serving`'s, how lo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -20,6 +20,7 @@ from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.cluster.vrrp import Candidate, elect
 from haconsole.model.readings import VrrpState
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 _NO_ADDRESS: Final = IPv4Address(0)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
 from enum import Enum
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 
 

@@ -7,7 +7,7 @@ failing script (docs/keepalived-versions.md). What it tracks is `forecast_tracke
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from haconsole.cluster.forecast_changes import Change, Thing
@@ -17,6 +17,7 @@ from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.vrrp import OWNER, Track, TrackKind, effective_priority
 from haconsole.model.readings import VrrpState
+from haconsole.model.record import dataclass
 from haconsole.parse.keepalived_conf import vrrp_instances
 
 POLL_S = 3.0

@@ -7,7 +7,7 @@ where they stand (docs/keepalived-versions.md).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from haconsole.cluster.forecast_changes import Change
 from haconsole.cluster.forecast_instance import After, Leaving, priority_now
@@ -17,6 +17,7 @@ from haconsole.cluster.forecast_values import VipForecast
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.cluster.vrrp import master_down_s, skew_s
 from haconsole.model.readings import VrrpState
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

@@ -3,7 +3,7 @@ scripts, no more. Seconds. Pure; sources: RFC 3768 6, RFC 9568 6, docs/keepalive
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from haconsole.model.record import dataclass
 
 SLACK_S = 0.1
 """Added to the high end: keepalived's reaction, gratuitous ARP, the client's next request."""

@@ -6,7 +6,7 @@ The instance's own interface counts as tracked. What is not known is None, or a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from haconsole.cluster.forecast_changes import Change, Thing
 from haconsole.cluster.forecast_times import NOTHING, Span, later
@@ -14,6 +14,7 @@ from haconsole.cluster.forecast_watch import ScriptWatch, drain_files, scripts, 
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.vrrp import OWNER, Track, TrackKind
+from haconsole.model.record import dataclass
 from haconsole.parse.keepalived_conf import vrrp_instances
 
 

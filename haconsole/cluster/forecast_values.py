@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from haconsole.cluster.forecast_changes import Change
 from haconsole.cluster.forecast_times import Span
 from haconsole.model.readings import VrrpState
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

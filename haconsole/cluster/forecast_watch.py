@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from haconsole.cluster.picture import NodePicture
 from haconsole.model.keepalived_conf import KeepalivedConf, Statement
+from haconsole.model.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

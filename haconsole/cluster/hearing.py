@@ -10,13 +10,14 @@ from __future__ import annotations
 import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
 from haconsole.cluster.segment import Key, Sender, Takeover, Tracker
 from haconsole.cluster.vrrp import master_down_s
 from haconsole.model.capture import CaptureCounts, CaptureNews, CapturePhase, CaptureState, Heard
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 PACKETS_KEPT: Final = 5_000

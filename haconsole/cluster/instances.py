@@ -8,7 +8,6 @@ says which of them its state came from. Pure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from haconsole.cluster import clocks
 from haconsole.model.keepalived_conf import ConfInstance, KeepalivedConf
@@ -23,6 +22,7 @@ from haconsole.model.readings import (
     TrackedScript,
     VrrpState,
 )
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.model.state import ClockOffset, Known, LoggedState
 from haconsole.parse.keepalived_conf import vrrp_instances

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import DrainNote, NodeOperation, OperationLock, Slot
+from haconsole.model.record import dataclass
 
 LEASE_S: Final = 15.0
 """A living console has renewed its lock within this (`catalogue.operation_text.LEASE_S`)."""

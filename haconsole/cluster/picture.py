@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from haconsole.cluster.instances import InstancePicture
@@ -24,6 +24,7 @@ from haconsole.model.readings import (
     UnitReading,
     VersionsReading,
 )
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
 from haconsole.model.state import ClockOffset, Known, Occurrence
 

@@ -7,10 +7,10 @@ is followed. `cluster.vrrp_instance` builds the life of one instance on this.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 OWNER: Final = 255

@@ -8,7 +8,7 @@ not modelled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from haconsole.cluster.vrrp import (
@@ -23,6 +23,7 @@ from haconsole.cluster.vrrp import (
     skew_s,
 )
 from haconsole.model.readings import VrrpState
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

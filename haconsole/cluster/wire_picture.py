@@ -7,7 +7,7 @@ without losses for long enough, whose link works, and whose node answered meanwh
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from haconsole.cluster.vrrp import master_down_s
@@ -15,6 +15,7 @@ from haconsole.cluster.wire_log import names_of
 from haconsole.model.capture import CapturePhase
 from haconsole.model.events import Phase
 from haconsole.model.hearing import Key, SenderHeard, Takeover, WireReading
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress
 from haconsole.model.state import ClusterState
 from haconsole.parse.keepalived_words import address

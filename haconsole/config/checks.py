@@ -8,11 +8,11 @@ over here; `schema` reports it.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
 
 from haconsole.config.errors import key_path, nearest, shown
 from haconsole.config.schema import Keepalived, Node
 from haconsole.config.values import as_address
+from haconsole.model.record import dataclass
 
 Loc = tuple[int | str, ...]
 """A place in the document: `("cluster", 0, "node", 1, "name")`."""

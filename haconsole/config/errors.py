@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 
 _SHOWN: Final = 100

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from haconsole.config.load import parse
+from haconsole.model.record import dataclass
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from ipaddress import IPv4Interface, ip_interface
 
 from haconsole.demo.plan import link_local
 from haconsole.model.readings import IpInterface
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 LINK_LOCAL_S = 1.8

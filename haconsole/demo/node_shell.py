@@ -9,7 +9,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from haconsole.catalogue import capture, read, script, squid_conf
@@ -21,6 +21,7 @@ from haconsole.demo.counters import stats_dump
 from haconsole.demo.journal import Entry, Match, as_json
 from haconsole.demo.node import SimNode
 from haconsole.demo.units import show_unknown
+from haconsole.model.record import dataclass
 
 DUMP_FILE: Final = "/tmp/keepalived.data"  # noqa: S108 - where keepalived writes
 STATS_FILE: Final = "/tmp/keepalived.stats"  # noqa: S108 - where keepalived writes

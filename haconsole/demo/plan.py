@@ -7,11 +7,11 @@ Times are seconds of the cluster's own time, 0 when the console first looks at i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Interface, ip_interface
 
 from haconsole.model.readings import IpInterface
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 DAY_S = 86400.0

@@ -10,7 +10,8 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from haconsole.model.record import dataclass
 
 
 class Due:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from email.utils import formatdate
+
+from haconsole.model.record import dataclass
 
 HIT_RATIO = 0.23
 _KB_IN, _KB_OUT = 0.9, 24.0

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import asyncssh
@@ -21,6 +20,7 @@ from haconsole.demo.keepalived import LAN
 from haconsole.demo.node import SimNode
 from haconsole.demo.node_session import NodeSession
 from haconsole.demo.relay import Relay
+from haconsole.model.record import dataclass
 
 MAX_SESSIONS: Final = 10
 """OpenSSH's default for one connection."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.catalogue.capture import FILTER
 from haconsole.demo.node import SimNode
 from haconsole.demo.node_shell import Reply
+from haconsole.model.record import dataclass
 from haconsole.wire import pcap
 
 RING: Final = 1 << 20

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
+
+from haconsole.model.record import dataclass
 
 AVERAGED_S = 300.0
 _WAVE, _PERIOD_S = 0.15, 10.0

@@ -7,11 +7,11 @@ No implementation here, and nothing here imports one: the parts are put together
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from haconsole.model.events import ClientResult
 from haconsole.model.problems import Problem
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
 from haconsole.wire.pcap import Record
 

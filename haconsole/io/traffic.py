@@ -12,13 +12,13 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 from urllib.parse import urlsplit
 
 from haconsole.io import traffic_child
 from haconsole.model.drill import CADENCE_S, FAILED_AFTER_S
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 from haconsole.version import __version__
 

@@ -5,11 +5,11 @@ A place is a node (its name), an interface of this machine, or a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from haconsole.model.packets import Envelope, Packet
 from haconsole.model.problems import Problem
+from haconsole.model.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

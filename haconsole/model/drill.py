@@ -7,9 +7,11 @@ without prefix. None means not known or not measured, 0.0 means measured and not
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final
+
+from haconsole.model.record import dataclass
 
 FAILED_AFTER_S: Final = 0.5
 """A request that is not answered with 2xx within this has failed: below TCP's 1 s SYN retransmission."""

@@ -6,7 +6,6 @@ clock, when the news was complete. `cluster.reduce` is exhaustive over this unio
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from haconsole.model.hearing import Takeover, WireReading
@@ -26,6 +25,7 @@ from haconsole.model.readings import (
     UnitsReading,
     VersionsReading,
 )
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

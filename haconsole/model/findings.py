@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

@@ -7,12 +7,13 @@ Nothing in here holds authentication data; only its type is told.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from haconsole.model.capture import CapturePhase
 from haconsole.model.packets import Checksum
 from haconsole.model.problems import Problem
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 Key = tuple[int, int]

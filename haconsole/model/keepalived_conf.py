@@ -6,10 +6,10 @@ Made by `parse.keepalived_conf`. A block that haconsole does not know is kept li
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
 from haconsole.model.readings import IpInterface
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

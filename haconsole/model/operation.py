@@ -5,9 +5,10 @@ Times ending in `_uptime_s` are seconds since the node's boot, by /proc/uptime.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+
+from haconsole.model.record import dataclass
 
 
 class Slot(Enum):

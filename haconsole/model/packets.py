@@ -5,9 +5,9 @@ Made by `wire`. The v2 authentication octets are in none of these values; only t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

@@ -6,8 +6,9 @@ ready for an operator. `summary` and `detail` are cleaned: they may hold a node'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from haconsole.model.record import dataclass
 
 
 class ProblemKind(Enum):

@@ -7,10 +7,11 @@ Names follow keepalived.conf(5), ip-address(8), systemctl(1) and squid's cache m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from ipaddress import IPv4Interface, IPv6Interface
 
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 IpInterface = IPv4Interface | IPv6Interface

@@ -6,9 +6,11 @@ Made by `config` from TOML (where it is validated) or by the demo; read by every
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
+
+from haconsole.model.record import dataclass
 
 IpAddress = IPv4Address | IPv6Address
 """An address without prefix."""

@@ -8,7 +8,7 @@ enough to be believed is for `cluster.picture` to decide, with `now` as an input
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
@@ -28,6 +28,7 @@ from haconsole.model.readings import (
     VersionsReading,
     VrrpState,
 )
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 T = TypeVar("T")

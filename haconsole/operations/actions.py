@@ -6,7 +6,6 @@ Entries of the catalogue are named by id. Which drain a node can have is decided
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -18,6 +17,7 @@ from haconsole.cluster.forecast_watch import drain_files, drain_scripts
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.vrrp import FILE_FAULT, OWNER, Track, TrackKind, effective_priority
+from haconsole.model.record import dataclass
 
 
 class Kind(Enum):

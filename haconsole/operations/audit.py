@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from haconsole.model.record import dataclass
 
 SCHEMA: Final = "haconsole.audit/1"
 NOTHING: Final = "0" * 64

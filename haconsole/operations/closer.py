@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -23,6 +23,7 @@ from haconsole.model.events import Subject
 from haconsole.model.findings import Finding
 from haconsole.model.keepalived_conf import SECRET
 from haconsole.model.readings import Rights
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress
 
 CONSOLE: Final = "this console"

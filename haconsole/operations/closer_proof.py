@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, VipPicture
 from haconsole.cluster.rules.common import listed
 from haconsole.model.events import ClientResult
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.operations.closer import CheckRun, Own
 from haconsole.parse.neighbours import Neighbour

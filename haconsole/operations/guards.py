@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from haconsole.cluster.forecast import forecast
 from haconsole.cluster.forecast_values import Assumed
 from haconsole.cluster.picture import ClusterPicture
+from haconsole.model.record import dataclass
 from haconsole.operations import guards_cluster as cluster
 from haconsole.operations import guards_may as may
 from haconsole.operations import guards_peer as peer

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from haconsole.cluster.forecast_values import Forecast
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.model.operation import NodeOperation
 from haconsole.model.readings import ConfigTest
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.operations.actions import Action
 

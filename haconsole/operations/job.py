@@ -6,12 +6,13 @@ Made of an action by `operations.plan`; carried out by `runtime.executor`, which
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 
 from haconsole.catalogue.command import CommandSpec
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import DrainNote
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 

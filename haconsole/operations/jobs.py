@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from haconsole.catalogue import change
@@ -13,6 +13,7 @@ from haconsole.cluster.forecast import forecast
 from haconsole.cluster.forecast_values import Forecast
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.operation import DrainNote
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.operations.actions import DEFAULT_DEADLINE_S, Action, Kind, Lasting
 from haconsole.operations.expectations import (

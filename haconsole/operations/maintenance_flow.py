@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import Enum
 from typing import Any, Final
 
+from haconsole.model.record import dataclass
 from haconsole.operations.guards_context import Answer
 from haconsole.parse.text import clean
 

@@ -6,7 +6,6 @@ Data only; the executor runs it. What a plan is made of is in `plan_values`, how
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.catalogue import change
@@ -18,6 +17,7 @@ from haconsole.cluster.forecast_tracked import shutdown_lifetime
 from haconsole.cluster.forecast_values import Assumed, Forecast
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import Slot
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action, Kind, Lasting, Method, duration
 from haconsole.operations.guards import judge
 from haconsole.operations.guards_context import Asked

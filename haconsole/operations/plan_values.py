@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from haconsole.cluster.forecast_values import Forecast
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action
 from haconsole.operations.guards import refusals
 from haconsole.operations.guards_context import Guard

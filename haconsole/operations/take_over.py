@@ -6,7 +6,7 @@ here saw: routes and addresses are the node's own to compare, and whether one is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -19,6 +19,7 @@ from haconsole.cluster.forecast_values import Forecast, VipForecast
 from haconsole.cluster.left import Console, Left
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import DrainNote, Slot
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import DRAIN_STOP_DEADLINE_S, Action, Drain, Kind, Method, deadline, duration
 from haconsole.operations.expectations import link_is, not_drained, on_node, served, unit_is
 from haconsole.operations.guards_context import Guard, Override

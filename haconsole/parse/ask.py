@@ -10,11 +10,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
 from haconsole.model.readings import LogLine
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.parse import journal
 from haconsole.parse.errors import ParseError

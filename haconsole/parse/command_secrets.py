@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.model.keepalived_conf import SECRET
+from haconsole.model.record import dataclass
 
 BETWEEN: Final = "\0"
 """May stand for the end of a word, where words that were already split are looked at together."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_interface
 from typing import Final
 
@@ -25,6 +24,7 @@ from haconsole.model.readings import (
     LinkChanged,
     LinkRemoved,
 )
+from haconsole.model.record import dataclass
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean
 

@@ -7,8 +7,9 @@ before the bracket; numbers as in C (0x10 is 16, 010 is 8).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from haconsole.model.record import dataclass
 
 MAX_VALUES: Final = 70_000
 """The manual's own example makes 65,024 instances; each line of them counts against the reader's bounds."""

@@ -10,10 +10,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from haconsole.model.keepalived_conf import ComplaintKind, ConfComplaint, Place, Statement
+from haconsole.model.record import dataclass
 from haconsole.parse.errors import ParseError
 from haconsole.parse.keepalived_conf_generators import generator
 from haconsole.parse.keepalived_conf_tree import Tree

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean

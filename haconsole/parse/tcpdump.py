@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean
 

@@ -12,12 +12,13 @@ import json
 import re
 import tarfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 from haconsole.report.bundle_redact import Redactor
 from haconsole.version import __version__

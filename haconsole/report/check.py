@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from haconsole.cluster.audit import Audit, AuditFinding
 from haconsole.cluster.audit.values import AuditEvidence, Setting
 from haconsole.model.findings import Severity, Verdict
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 from haconsole.report.values import rfc3339
 

@@ -5,7 +5,6 @@ running files beside the recommended ones. Pure, but slow enough for a thread of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from haconsole.cluster.audit.cluster import Known, audit_cluster
 from haconsole.cluster.audit.values import Audit
@@ -13,6 +12,7 @@ from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.picture import NodePicture
 from haconsole.model.asked import NodeAsked
 from haconsole.model.events import Subject
+from haconsole.model.record import dataclass
 from haconsole.report.keepalived_diff import Compared, compare
 from haconsole.report.keepalived_plan import plan
 from haconsole.report.keepalived_values import NodeFacts, PlanError, Wishes

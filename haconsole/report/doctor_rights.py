@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -11,6 +10,7 @@ from haconsole.cluster.picture import NodePicture
 from haconsole.model.events import Subject
 from haconsole.model.problems import ProblemKind
 from haconsole.model.readings import Rights
+from haconsole.model.record import dataclass
 from haconsole.report.doctor_check import Check
 
 

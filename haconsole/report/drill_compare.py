@@ -11,13 +11,13 @@ Never by less than SMALLEST_S.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Final
 
 from haconsole.model.drill import DrillRecord, Range, Verdict
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 from haconsole.report import drill_words as words
 from haconsole.report.adverts import stamp

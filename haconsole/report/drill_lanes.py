@@ -3,12 +3,12 @@ as predicted and as measured. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 from xml.etree.ElementTree import Element
 
 from haconsole.model.drill import DrillRecord, Holding, Outage, Range
+from haconsole.model.record import dataclass
 from haconsole.report import drill_svg as svg
 from haconsole.report import drill_words as words
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement
 
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 
 WIDTH: Final = 1180

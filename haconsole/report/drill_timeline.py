@@ -7,11 +7,11 @@ moment with what its clock may be wrong by. The lanes are in `drill_lanes`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 from xml.etree.ElementTree import Element, tostring
 
 from haconsole.model.drill import DrillRecord, Moment, Phase, Source
+from haconsole.model.record import dataclass
 from haconsole.report import drill_svg as svg
 from haconsole.report import drill_words as words
 from haconsole.report.drill_lanes import LANE, Sheet, anchor, draw_lane, on_way_back

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from ipaddress import ip_address
 from typing import Final
@@ -24,6 +23,7 @@ from haconsole.model.drill import (
     Range,
     Verdict,
 )
+from haconsole.model.record import dataclass
 
 GOOD: Final = "●"
 BAD: Final = "▲"

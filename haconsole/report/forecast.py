@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from haconsole.cluster.forecast_changes import Change
 from haconsole.cluster.forecast_times import Span
 from haconsole.cluster.forecast_values import Forecast, InstanceForecast, LoadForecast, VipForecast
 from haconsole.cluster.picture import ClusterPicture
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 from haconsole.report.values import rfc3339
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from haconsole.model.keepalived_conf import ConfInstance, Place, Statement
+from haconsole.model.record import dataclass
 from haconsole.model.spec import NodeSpec
 from haconsole.parse.text import clean
 from haconsole.report.keepalived_addresses import source_address, squid_bound

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from haconsole.model.keepalived_conf import Statement
+from haconsole.model.record import dataclass
 from haconsole.model.spec import NodeSpec
 from haconsole.parse.keepalived_conf import parse
 from haconsole.report.keepalived_config import Rendered, render

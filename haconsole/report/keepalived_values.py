@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final
 
 from haconsole.model.keepalived_conf import ConfInstance, KeepalivedConf
 from haconsole.model.readings import KeepalivedVersion, KernelReading, Listener
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress
 from haconsole.parse.keepalived_conf import vrrp_instances
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from haconsole.model.keepalived_conf import ConfInstance
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.report.keepalived_values import NodeFacts
 

@@ -8,7 +8,6 @@ yet), so it reads the same without colour. Fits 80 columns; longer words are fol
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
@@ -20,6 +19,7 @@ from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.picture import VipPicture
 from haconsole.cluster.rules.common import span
 from haconsole.model.findings import Evidence, Finding, Verdict
+from haconsole.model.record import dataclass
 from haconsole.report.status_nodes import node_blocks
 from haconsole.report.status_words import (
     CRITICAL,

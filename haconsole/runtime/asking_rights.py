@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 from haconsole.catalogue import ask as entries
 from haconsole.catalogue import change
@@ -12,6 +11,7 @@ from haconsole.catalogue import operation as keeping
 from haconsole.catalogue.command import CommandSpec, Root
 from haconsole.catalogue.operation import OperationNames
 from haconsole.catalogue.script import Output
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action, Kind, Method
 from haconsole.operations.guards_context import Answer
 from haconsole.parse import ask as parse

@@ -10,9 +10,9 @@ import contextlib
 import importlib
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from haconsole.io.ports import ClientProbe, Clock, Connection, Connector, Prompter
+from haconsole.model.record import dataclass
 from haconsole.model.spec import NodeSpec
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from haconsole.catalogue.capture import CaptureNames, sudoers_line
 from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.readings import Rights
+from haconsole.model.record import dataclass
 from haconsole.parse.tcpdump import Readiness, Refusal, why_ended
 
 SUDOERS_FILE = "/etc/sudoers.d/haconsole-capture"

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.io.ports import Clock, Stream
 from haconsole.model.events import Event, Heartbeat, KernelEvent, LogHeard, ReadFailed, Subject
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.readings import LogLine
+from haconsole.model.record import dataclass
 from haconsole.parse import iproute, journal
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean, decode

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from haconsole.catalogue import ask
@@ -20,6 +20,7 @@ from haconsole.io.ports import Clock, Connection, Connector
 from haconsole.model.events import ConfigReading, Event, NodeRead, ReadFailed, Subject
 from haconsole.model.problems import ProblemError
 from haconsole.model.readings import IdentityReading, KernelReading, SquidReading, VersionsReading
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, NodeSpec
 from haconsole.parse.check import parse_hashes
 from haconsole.parse.errors import ParseError

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from haconsole.catalogue import operation as entries
@@ -31,6 +31,7 @@ from haconsole.model.operation import (
 )
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.readings import Rights
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
 from haconsole.parse import operation as parse
 from haconsole.parse.errors import ParseError

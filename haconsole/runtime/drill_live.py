@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from haconsole.model.drill import Hypothesis, Measured
+from haconsole.model.record import dataclass
 from haconsole.operations.drills.expect import Expected
 from haconsole.operations.drills.parts import Drill
 from haconsole.operations.drills.seen import Seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Final
 
@@ -20,6 +20,7 @@ from haconsole.model.drill import (
     Request,
     Source,
 )
+from haconsole.model.record import dataclass
 from haconsole.operations.drills import figures, judge, steady
 from haconsole.operations.drills.outages import all_outages
 from haconsole.operations.drills.phases import phases

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,6 +22,7 @@ from haconsole.model.drill import DrillRecord, DrillStep, Measured, Moment, Verd
 from haconsole.model.events import Event
 from haconsole.model.operation import LockRequest, NodeOperation
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action, Drain, Kind, Method
 from haconsole.operations.audit import Entry as AuditEntry
 from haconsole.operations.audit import What

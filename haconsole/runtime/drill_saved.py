@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
 from haconsole.io.ports import Clock
 from haconsole.model.drill import Claim
 from haconsole.model.operation import ReadBack, Saved
 from haconsole.model.problems import ProblemError
+from haconsole.model.record import dataclass
 from haconsole.operations import read_back
 from haconsole.runtime.executor_words import some
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import NodeOperation
+from haconsole.model.record import dataclass
 from haconsole.operations.job import Result
 
 GONE: Final = "the lock on the node is gone: another console took over, or the node rebooted"

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,6 +18,7 @@ from haconsole.catalogue.routes import ROUTES
 from haconsole.io.maintenance_file import FlowFile
 from haconsole.io.ports import ClientProbe, Clock, Connector
 from haconsole.model.problems import ProblemError
+from haconsole.model.record import dataclass
 from haconsole.operations import maintenance
 from haconsole.operations.actions import Kind
 from haconsole.operations.job import Result

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
 from haconsole.cluster import clocks
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.readings import LogFact, LogFactKind, LogLine, VrrpState
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.model.state import ClockOffset, Known, Occurrence
 from haconsole.operations.guards_cluster import FLAP_S, FLAPS

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from ipaddress import ip_address
 from typing import Final
 
@@ -23,6 +23,7 @@ from haconsole.io.ports import Clock, Connector
 from haconsole.model.events import Phase
 from haconsole.model.operation import LockRequest, NodeOperation
 from haconsole.model.problems import ProblemError
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action, Drain, Kind, Lasting, Method, drain_of
 from haconsole.operations.audit import What
 from haconsole.operations.guards import judge

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -13,6 +12,7 @@ from haconsole.catalogue.operation import SAY
 from haconsole.io.audit_file import AuditError, AuditFile
 from haconsole.io.ports import Clock
 from haconsole.model.problems import ProblemError
+from haconsole.model.record import dataclass
 from haconsole.operations.audit import Entry, What
 from haconsole.parse.text import clean
 from haconsole.runtime.desk import Desk, Ran

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from haconsole.cluster.left import Left, left_on, owner
 from haconsole.cluster.left import Told as NodeTold
 from haconsole.model.operation import LockRequest, NodeOperation
 from haconsole.model.problems import ProblemError
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action, deadline
 from haconsole.operations.audit import What
 from haconsole.operations.job import Result

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.io.ports import Clock
@@ -28,6 +27,7 @@ from haconsole.io.traffic import (
     cadence_for,
 )
 from haconsole.model.drill import FAILED_AFTER_S, Request
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress
 
 __all__ = ["Bucket", "Counts", "Known", "Load", "Recording", "Traffic", "TrafficError", "TrafficSnapshot"]

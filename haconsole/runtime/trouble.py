@@ -6,7 +6,6 @@ Whose output it is, and with which rights it was had, is the `Context`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.catalogue import read
@@ -14,6 +13,7 @@ from haconsole.catalogue.command import CommandSpec, Root
 from haconsole.catalogue.script import Output
 from haconsole.model.problems import Problem, ProblemKind
 from haconsole.model.readings import Rights
+from haconsole.model.record import dataclass
 from haconsole.parse.text import clean
 
 _SUDO_REFUSED: Final = ("password is required", "not allowed to execute", "may not run sudo", "not in the sudoers")

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.drill import DrillRecord
+from haconsole.model.record import dataclass
 from haconsole.tui.carrying import Carrying, cut_off, where_to_look
 from haconsole.tui.source import CannotError, Clock
 from haconsole.tui.under_way import Ended

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, Protocol
 
 from haconsole.cluster.picture import ClusterPicture
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Kind
 from haconsole.operations.maintenance import Ended as FlowEnded
 from haconsole.operations.maintenance import Flow, Stage

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from haconsole.model.capture import Heard
+from haconsole.model.record import dataclass
 from haconsole.wire import pcap
 
 

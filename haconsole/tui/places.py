@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.tui.screens.adverts import AdvertsScreen
 from haconsole.tui.screens.base import ConsoleScreen
 from haconsole.tui.screens.cluster import ClusterScreen

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.hearing import Hearing
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec
 
 if TYPE_CHECKING:  # what a console that only looks does not load

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +15,8 @@ from typing import Final
 
 from textual.color import Color, ColorParseError
 from textual.theme import Theme
+
+from haconsole.model.record import dataclass
 
 COLORS: Final = (
     "primary",

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from haconsole.cluster.picture import ClusterPicture
+from haconsole.model.record import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,12 @@ and header checksum, of which nothing is concluded) are remembered, bounded. Lin
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
 from haconsole.model.packets import Announcement, Envelope, Packet
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.wire import vrrp
 from haconsole.wire.checksums import PROTOCOL, checksum

@@ -7,11 +7,11 @@ it fits splits the way; where both ways end alike that is the answer, else it is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Final
 
 from haconsole.model.asked import Firewall, FirewallChain, FirewallRule
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.parse.text import clean
 

@@ -7,7 +7,7 @@ finding a node, marked unknown: nothing is well without having been looked at.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Final
 
@@ -20,6 +20,7 @@ from haconsole.model.asked import DnsAnswer, NodeAsked
 from haconsole.model.events import Subject
 from haconsole.model.findings import Finding, Severity
 from haconsole.model.keepalived_conf import KeepalivedConf, Place, Statement
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 CARRIED: Final = frozenset(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
 from haconsole.model.findings import Severity
 from haconsole.model.keepalived_conf import ConfInstance, KeepalivedConf, Place
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.parse.keepalived_conf import vrrp_instances
 

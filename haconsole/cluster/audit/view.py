@@ -7,7 +7,7 @@ as a finding; everything else is judged as it was meant, so that the other troub
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from haconsole.cluster.audit.values import AuditEvidence, ConfFile
@@ -19,6 +19,7 @@ from haconsole.model.keepalived_conf import (
     Place,
     Statement,
 )
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.parse.keepalived_conf import vrrp_instances
 from haconsole.parse.keepalived_conf_words import meant

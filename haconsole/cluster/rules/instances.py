@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from shlex import quote
 from typing import Final
 
@@ -25,6 +24,7 @@ from haconsole.cluster.rules.common import (
 from haconsole.cluster.rules.operations import why_drained
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.readings import TrackedFile, TrackedInterface, VrrpState
+from haconsole.model.record import dataclass
 from haconsole.parse.keepalived_conf import vrrp_instances
 from haconsole.parse.text import clean
 

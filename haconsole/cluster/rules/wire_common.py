@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from shlex import quote
 from typing import Final
 
@@ -12,6 +11,7 @@ from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.cluster.wire_picture import WireRouter, WireSender, together_s
 from haconsole.model.findings import Evidence
 from haconsole.model.hearing import Key, SenderHeard, Takeover
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 
 TOGETHER: Final = 1.5

@@ -9,7 +9,6 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Self
 
 import asyncssh
@@ -23,6 +22,7 @@ from haconsole.io.ssh.keys import KeyRing, Offer
 from haconsole.io.ssh.settings import Settings, Target, parse_jump
 from haconsole.io.ssh.trust import KnownHosts, Offered
 from haconsole.model.problems import ProblemError
+from haconsole.model.record import dataclass
 from haconsole.model.spec import NodeSpec
 
 HANDSHAKES: Final = 30

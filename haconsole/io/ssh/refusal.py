@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import socket
-from dataclasses import dataclass
 
 import asyncssh
 
@@ -13,6 +12,7 @@ from haconsole.io.ssh.client import Client
 from haconsole.io.ssh.keys import Offer
 from haconsole.io.ssh.settings import Target
 from haconsole.model.problems import ProblemError, ProblemKind
+from haconsole.model.record import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ key right" comes from known_hosts files alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import asyncssh
 
 from haconsole.io.ssh import problems
 from haconsole.model.problems import ProblemKind
+from haconsole.model.record import dataclass
 from haconsole.model.spec import SshSpec
 
 _SYSTEM_KNOWN_HOSTS = Path("/etc/ssh/ssh_known_hosts")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
@@ -16,6 +15,7 @@ import asyncssh
 from haconsole.io.ssh import problems
 from haconsole.io.ssh.settings import Target
 from haconsole.model.problems import ProblemError, ProblemKind
+from haconsole.model.record import dataclass
 
 Stamp = tuple[int, int, int]
 """Inode, size, modification time: a file with the same three was not changed."""

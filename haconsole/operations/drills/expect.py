@@ -6,7 +6,6 @@ Everything follows from the picture and its forecast, per VIP: on proxy-serv02 i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.forecast import forecast
@@ -19,6 +18,7 @@ from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.vrrp import OWNER
 from haconsole.model.drill import CADENCE_S, FAILED_AFTER_S, Predicted, Range
 from haconsole.model.readings import LogFact, LogFactKind, VrrpState
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action, Kind, Method
 from haconsole.parse.text import clean
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.model.drill import Measured, Request
 from haconsole.model.readings import LogFactKind, VrrpState
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Kind
 from haconsole.operations.drills.expect import Expected, Move
 from haconsole.operations.drills.outages import Lost, lost

@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
 from haconsole.model.drill import Outage, Request
+from haconsole.model.record import dataclass
 
 UNSEEN_S: Final = 0.25
 """With no request begun for longer, "nothing lost" cannot be said."""

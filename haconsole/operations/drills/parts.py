@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.operations.actions import Kind
 
 HOLD_S: Final = 10.0

@@ -7,7 +7,6 @@ Lines that come again when a connection was made anew count once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from haconsole.cluster import clocks
@@ -26,6 +25,7 @@ from haconsole.model.readings import (
     LogFact,
     LogFactKind,
 )
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec
 from haconsole.model.state import ClockOffset, Known
 from haconsole.operations.drills.phases import begins, later

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import TypeVar
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.model.drill import Claim
 from haconsole.model.readings import Address, VrrpState
+from haconsole.model.record import dataclass
 from haconsole.operations.job import Expectation
 from haconsole.parse.text import clean
 

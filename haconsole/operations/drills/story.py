@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from typing import Final, Literal
 
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from haconsole.model.drill import Claim, DrillRecord, DrillStep, Measured, Moment, NodeEvidence
 from haconsole.model.operation import Saved
+from haconsole.model.record import dataclass
 from haconsole.operations.drills.steady import Steady
 
 VERSION: Final = 1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.model.drill import Claim, Measured, Verdict
+from haconsole.model.record import dataclass
 from haconsole.operations.drills.expect import Expected
 from haconsole.operations.job import Result
 

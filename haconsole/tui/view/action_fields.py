@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec
 from haconsole.operations.actions import Action, Kind, Method, duration
 from haconsole.operations.guards_context import Guard, Override

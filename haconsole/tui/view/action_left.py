@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.forecast import forecast
 from haconsole.cluster.forecast_values import VipForecast
 from haconsole.cluster.left import Console, Left, left_on, told_in
 from haconsole.cluster.picture import ClusterPicture
+from haconsole.model.record import dataclass
 from haconsole.operations.guards_context import Guard
 from haconsole.operations.plan import Do, Plan, described
 from haconsole.operations.plan import Line as CommandLine

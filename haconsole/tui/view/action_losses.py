@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from haconsole.cluster.forecast_times import Span
 from haconsole.cluster.picture import ClusterPicture, VipPicture
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.tui.view.text import Level
 

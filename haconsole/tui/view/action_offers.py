@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from haconsole.cluster.conclude import Snapshot
@@ -13,6 +13,7 @@ from haconsole.cluster.forecast_values import Forecast, VipForecast
 from haconsole.cluster.forecast_watch import drain_files, drain_scripts
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.readings import UnitReading
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.operations.actions import Action, Drain, Kind, Method, drain_of
 from haconsole.tui.view.details import fact

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from haconsole.cluster.forecast_times import Span
 from haconsole.cluster.picture import ClusterPicture, VipPicture
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.operations.guards_context import Guard
 from haconsole.operations.job import Result

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from ipaddress import ip_address
 from typing import Final
 
@@ -15,6 +15,7 @@ from haconsole.cluster.hearing import Hearing, Place
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.capture import CaptureCounts, CapturePhase, CaptureState
 from haconsole.model.problems import Problem
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.tui.view.text import (
     Level,

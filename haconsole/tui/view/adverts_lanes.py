@@ -6,10 +6,10 @@ The signs are `adverts_look`'s, what is drawn `adverts_plots`'. Pure; `now` is a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.hearing import Lane, SenderLane
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.tui.view.adverts import Ours, seconds, vrid_text
 from haconsole.tui.view.adverts_look import Look, judge, unheard_at

@@ -6,11 +6,11 @@ Where nobody listens, silence means nothing and every sign is `?`. Pure; `now` i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.hearing import Hearing, Lane, SenderLane
 from haconsole.cluster.segment import TWO_MASTERS_INTERVALS
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.tui.view.adverts import NARROW_BELOW, Ours, listeners, listening_since
 from haconsole.tui.view.text import Level

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.hearing import Hearing
 from haconsole.model.capture import Heard
 from haconsole.model.packets import Advert, Announcement, Carp, Packet
+from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
 from haconsole.report.adverts import packet_line
 from haconsole.tui.view.adverts import NARROW_BELOW, Ours

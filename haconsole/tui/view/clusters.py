@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.model.findings import Severity
+from haconsole.model.record import dataclass
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.findings import since_of
 from haconsole.tui.view.table import Column, Table

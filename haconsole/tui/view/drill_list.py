@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.drill import Claim, DrillRecord
+from haconsole.model.record import dataclass
 from haconsole.operations.drills.expect import Expected, expected
 from haconsole.operations.drills.parts import Drill
 from haconsole.operations.drills.steady import claims

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from haconsole.model.drill import Holding
+from haconsole.model.record import dataclass
 from haconsole.tui.view.text import Line, Span, Tone, say
 
 if TYPE_CHECKING:

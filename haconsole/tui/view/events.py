@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.model.state import Occurrence
 from haconsole.tui.view import times
 from haconsole.tui.view.details import fact, nothing

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from haconsole.model.record import dataclass
 from haconsole.tui.view.text import Level, Line, Tone, crop, join, middle, say, sign, spread, width_of
 from haconsole.tui.view.times import Times
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from haconsole.model.record import dataclass
 
 FLAT_BELOW: Final = 34
 """Fewer lines than this: panes have a rule above instead of a frame around."""

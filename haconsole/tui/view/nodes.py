@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.picture import NodePicture
 from haconsole.model.events import Phase
+from haconsole.model.record import dataclass
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.node_rows import WIDE_FROM, readable_rows, silent_rows
 from haconsole.tui.view.text import Level, Line, Row, Tone, crop, middle, say, short_names, sign, spread, width_of

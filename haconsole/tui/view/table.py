@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from haconsole.model.record import dataclass
 from haconsole.tui.view.text import Line, Span, Tone, blank, crop, middle, pad, plain, say, width_of
 
 

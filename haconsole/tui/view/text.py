@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import Final, NamedTuple, overload
 
 from rich.cells import cell_len, set_cell_size
 
+from haconsole.model.record import dataclass
 from haconsole.tui.printable import printable
 
 ELLIPSIS: Final = "…"

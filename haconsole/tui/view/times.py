@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from haconsole.model.record import dataclass
 from haconsole.model.state import ClockOffset
 
 MINUTE: Final = 60

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.picture import VipPicture
 from haconsole.model.events import ClientProbed
+from haconsole.model.record import dataclass
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.table import Column, Table
 from haconsole.tui.view.text import (
