@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from haconsole.cli import output, setup
 from haconsole.cli.exits import Exit
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from haconsole.tui.drilling import Drills
     from haconsole.tui.maintaining import Maintenance
 
+LOAD_AHEAD_S: Final = 2.0
 Made = TypeVar("Made")
 
 
@@ -48,15 +50,17 @@ def open_console(ctx: click.Context) -> int:
 
     closers = Closers(clusters, parts)
 
+    operates = _operates(monitors, parts)
+
     async def run_sources() -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(listen_where_open(monitors, asking.cluster))
                 tasks.create_task(run_all(monitors, parts.connector))
+                tasks.create_task(_load_ahead(operates))
         finally:
             await closers.close()
 
-    operates = _operates(monitors, parts)
     return run_console(
         monitors,
         clock=parts.clock.now,
@@ -71,23 +75,35 @@ def open_console(ctx: click.Context) -> int:
     )
 
 
-def _operates(monitors: Sequence[Monitor], parts: Parts) -> Mapping[str, Operate]:
-    """By cluster, of all that are not read-only: for the others nothing is made that could change a node."""
-    changing = [m for m in monitors if not m.spec.read_only]
-    if not changing:
-        return {}
-    from haconsole.runtime.operate import Operate
+async def _load_ahead(operates: Mapping[str, Operate]) -> None:
+    """What acting needs is loaded soon after the first picture, beside the screen: no key has to wait for it."""
+    if operates:
+        await asyncio.sleep(LOAD_AHEAD_S)
+        for name in ("console_operations", "console_maintenance", "console_drills"):
+            await asyncio.to_thread(importlib.import_module, f"haconsole.cli.{name}")
 
-    audit = setup.audit_file()
-    return {m.spec.name: Operate(m, parts.connector, parts.clock, audit) for m in changing}
+
+def _operates(monitors: Sequence[Monitor], parts: Parts) -> Mapping[str, Operate]:
+    """By cluster, of all that are not read-only: for the others nothing is made that could change a node.
+
+    Made, and its modules loaded, when somebody first wants to act: nothing of it is needed to look.
+    """
+
+    def make(monitor: Monitor) -> Operate:
+        from haconsole.runtime.operate import Operate
+
+        return Operate(monitor, parts.connector, parts.clock, setup.audit_file())
+
+    return Lazily({m.spec.name: partial(make, m) for m in monitors if not m.spec.read_only})
 
 
 def _operations(operates: Mapping[str, Operate], parts: Parts) -> Mapping[str, ConsoleOperations]:
-    if not operates:
-        return {}
-    from haconsole.cli.console_operations import ConsoleOperations
+    def make(name: str) -> ConsoleOperations:
+        from haconsole.cli.console_operations import ConsoleOperations
 
-    return {name: ConsoleOperations(o, parts.clock, setup.operator()) for name, o in operates.items()}
+        return ConsoleOperations(operates[name], parts.clock, setup.operator())
+
+    return Lazily({name: partial(make, name) for name in operates})
 
 
 def _drills(
@@ -127,7 +143,7 @@ def _maintenance(
 
 
 class Lazily(Mapping[str, Made]):
-    """Each is made when it is first asked for."""
+    """Each is made when it is first asked for; whether it is there can be asked without that."""
 
     def __init__(self, make: Mapping[str, Callable[[], Made]]) -> None:
         self._make = make
@@ -137,6 +153,9 @@ class Lazily(Mapping[str, Made]):
         if name not in self._made:
             self._made[name] = self._make[name]()
         return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._make  # Mapping's own would make it
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._make)
@@ -160,6 +179,9 @@ class Closers(Mapping[str, "Closer"]):
             parts = self._parts
             self._made[name] = Closer(self._clusters[name], parts.connector, parts.probe, parts.clock)
         return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._clusters
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._clusters)

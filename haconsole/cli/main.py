@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import traceback
 from collections.abc import Sequence
 from typing import Final
 
@@ -107,6 +106,8 @@ def run(argv: Sequence[str], obj: dict[str, object] | None = None) -> int:
         output.left()
         return int(Exit.DONE)
     except Exception:  # noqa: BLE001 - the last resort; the words in it may be a node's
+        import traceback
+
         output.talk("haconsole: a mistake of haconsole itself, please report it:\n" + traceback.format_exc())
         return STATUS_BROKEN if usage == STATUS_USAGE else int(Exit.FAILED)
     return int(result) if isinstance(result, int) else int(Exit.DONE)

@@ -194,6 +194,12 @@ def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState
     return _holders(state, None if first else event.at)
 
 
+def known_of(node: NodeState, reading: object) -> Known[object] | None:
+    """What this connection told before about the same as `reading`; None: nothing yet."""
+    known: Known[object] | None = getattr(node, _FIELDS[_SUBJECTS[type(reading)]])
+    return _of_this_connection(node, known)
+
+
 def _of_this_connection(node: NodeState, known: Known[T] | None) -> Known[T] | None:
     return None if known is None or known.at < (node.phase_since or 0.0) else known
 

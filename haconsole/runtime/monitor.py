@@ -9,6 +9,7 @@ from typing import Final
 from haconsole.cluster.believe import picture
 from haconsole.cluster.conclude import Snapshot, conclude
 from haconsole.cluster.hearing import Hearing
+from haconsole.cluster.news import is_news
 from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy
 from haconsole.cluster.reduce import initial, reduce
 from haconsole.io.ports import ClientProbe, Clock, Connector
@@ -45,6 +46,7 @@ class Monitor:
         self.hearing: Hearing | None = Hearing([n.name for n in spec.nodes]) if listen else None
         self._connector, self._probe, self._clock, self._policy = connector, probe, clock, policy
         self._state = initial(spec)
+        self._news = 0
         self._kept: tuple[int, int, Snapshot] | None = None
         self._changed = asyncio.Event()
         self.listeners: list[Callable[[Event], None]] = []
@@ -59,18 +61,19 @@ class Monitor:
         return self._state
 
     def serial(self) -> int:
-        """Grows with every event."""
-        return self._state.serial
+        """Grows with every event that is news."""
+        return self._news
 
     def snapshot(self, now: float) -> Snapshot:
-        """What may be said at `now`. The same object while nothing happened within one second."""
-        key = (self._state.serial, int(now))
+        """What may be said at `now`. The same object until something is news, or the next second begins."""
+        key = (self._news, int(now))
         if self._kept is None or self._kept[:2] != key:
             self._kept = (*key, conclude(self.spec, self._state, now, self._policy))
         return self._kept[2]
 
     def emit(self, event: Event) -> None:
         """Take one event."""
+        self._news += is_news(self._state, event)
         self._state = reduce(self._state, event)
         self._changed.set()
         if isinstance(event, KernelEvent) and isinstance(event.change, AddressAdded):

@@ -43,7 +43,7 @@ class ActingApp(InOrder[int]):
         """The one that runs, or the last one."""
         self.result_seen = True
         """Its result was on the screen."""
-        self._operations, self._acting_clock = dict(operations), clock
+        self._operations, self._acting_clock = operations, clock
         self._drills: Mapping[str, Drills] = drills or {}
         self._maintenance: Mapping[str, Maintenance] = maintenance or {}
         self._found: dict[str, tuple[float, Found]] = {}
@@ -53,7 +53,11 @@ class ActingApp(InOrder[int]):
 
     def operations(self, cluster: str | None) -> Operations | None:
         """None: no action exists there."""
-        return None if cluster is None else self._operations.get(cluster)
+        return self._operations[cluster] if cluster is not None and self.may_act(cluster) else None
+
+    def may_act(self, cluster: str | None) -> bool:
+        """There are actions on it. Loads nothing."""
+        return cluster is not None and cluster in self._operations
 
     def has_drills(self, cluster: str | None) -> bool:
         """There may be drills on it. Loads nothing."""
@@ -210,7 +214,11 @@ class ActingApp(InOrder[int]):
         elif acting is not None and (ended := acting.ended) is not None and not self.result_seen:
             level = Level.OK if ended.well else Level.WARNING
             own = (sign(level), say(f" {acting.mark} {ended.word}: a", Tone.STRONG, "app.actions"))
-        elif picture is not None and (found := self.found(picture.spec.name)) is not None:
+        elif (
+            picture is not None
+            and not all(n.starting for n in picture.nodes)  # what is kept here is looked for after the first picture
+            and (found := self.found(picture.spec.name)) is not None
+        ):
             from haconsole.tui.view.maintenance import found_mark
 
             own = found_mark(found)

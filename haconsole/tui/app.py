@@ -234,15 +234,15 @@ class ConsoleApp(ActingApp):
             return
         asyncio.get_running_loop().call_later(TICK_S / PEEKS, self._peek)
         self._since_tick, self._since_news = self._since_tick + 1, self._since_news + 1
+        news = self._since_news >= PEEKS and (at := self.cluster) is not None and self.fleet.has_news(at)
+        if not news and self._since_tick < PEEKS:
+            return
         if self.since_input() < INPUT_FIRST_S and self._since_tick < LATEST_TICK:
             return  # what the operator asked for is drawn first
-        cluster = self.cluster
-        news = self._since_news >= PEEKS and cluster is not None and self.fleet.has_news(cluster)
         if news:
             self._since_news = 0
-        if news or self._since_tick >= PEEKS:
-            self._since_tick = 0
-            self.call_next(self._tick)
+        self._since_tick = 0
+        self.call_next(self._tick)
 
     def _tick(self) -> None:
         now = self._clock()
@@ -278,7 +278,7 @@ class ConsoleApp(ActingApp):
         if self.under_way is not None or not self.result_seen:
             return True
         here = isinstance(self.screen, place("cluster").screen)
-        return here and self.operations(self.cluster) is not None
+        return here and self.may_act(self.cluster)
 
     def action_actions(self) -> None:
         """Show what is under way, else what can be done to the node one is at."""
@@ -292,7 +292,7 @@ class ConsoleApp(ActingApp):
         from haconsole.tui.screens.actions import ActionsScreen
 
         cluster = self.cluster
-        if cluster is not None and self.operations(cluster) is not None:
+        if cluster is not None and self.may_act(cluster):
             self.close_pages()
             self.push_screen(ActionsScreen(cluster, node))
 

@@ -34,7 +34,7 @@ class ConsoleCommands(Provider):
                 yield Command(place.title, f"key {place.key}", partial(console.action_place, place.id))
         if console.under_way is not None or not console.result_seen:
             yield Command("Under way", "its steps and how it ends", console.show_acting)
-        elif console.cluster is not None and console.operations(console.cluster) is not None:
+        elif console.cluster is not None and console.may_act(console.cluster):
             for node in console.spec(console.cluster).nodes:
                 yield Command(f"Actions on {node.name}", "key a", partial(console.offer_actions, node.name))
         if console.under_way is None and console.has_maintenance(console.cluster):

@@ -37,10 +37,10 @@ class ClusterSource(Protocol):
         """What the nodes hear on the wire; None: nobody was asked to listen."""
 
     def snapshot(self, now: float) -> Snapshot:
-        """What may be said at `now`: the same object while nothing changed within one second."""
+        """What may be said at `now`: the same object until something is news, or the next second begins."""
 
     def serial(self) -> int:
-        """Another number when the state changed."""
+        """Another number when there is news."""
 
 
 # --- guarded actions --------------------------------------------------------------------------------------

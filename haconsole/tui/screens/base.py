@@ -32,6 +32,9 @@ class ConsoleScreen(Screen[None]):
     ASKS: ClassVar[bool] = False
     """It asks for an answer: no key of another screen throws that away."""
 
+    _keys_said: tuple[tuple[Hint, ...], tuple[Hint, ...], int] | None = None
+    """What the last line was made of."""
+
     @property
     def console(self) -> ConsoleApp:
         return cast("ConsoleApp", self.app)
@@ -60,7 +63,12 @@ class ConsoleScreen(Screen[None]):
         if self.is_mounted and self.size.width and {"head", "keys"} <= there:
             self.set_class(self.size.height < FLAT_BELOW, "-flat")
             self.look(now)
-            self.query_one("#keys", Bar).show(key_line(self.places(), self.hints(), self.size.width))
+            self._show_keys((tuple(self.places()), self.hints(), self.size.width))
+
+    def _show_keys(self, said: tuple[tuple[Hint, ...], tuple[Hint, ...], int]) -> None:
+        if said != self._keys_said:
+            self._keys_said = said
+            self.query_one("#keys", Bar).show(key_line(*said))
 
     def on_resize(self, _event: events.Resize) -> None:
         self.tick(self.console.now())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,7 +15,7 @@ from haconsole.tui.screens.base import ConsoleScreen
 from haconsole.tui.view.clusters import elsewhere
 from haconsole.tui.view.events import WIDE_FROM, EventRows, Filter
 from haconsole.tui.view.findings import count_text, finding_rows, verdict_line
-from haconsole.tui.view.header import header
+from haconsole.tui.view.header import Standing, header
 from haconsole.tui.view.keys import Hint
 from haconsole.tui.view.layout import Heights, Widths, heights, vips_that_fit, widths
 from haconsole.tui.view.nodes import NodeColumn, node_column, roll
@@ -52,6 +53,8 @@ class ClusterScreen(ConsoleScreen):
         self.cluster = cluster
         self._filter = Filter()
         self._looked: tuple[Snapshot, Widths, Filter] | None = None
+        self._head_said: tuple[Line, Standing, int, Line] | None = None
+        """What the header was made of."""
         self._sizes: Heights | None = None
         self._log: tuple[Occurrence, ...] | None = None
         self._log_shown: tuple[Widths, Filter, str] | None = None
@@ -94,8 +97,11 @@ class ClusterScreen(ConsoleScreen):
         console = self.console
         standing = console.standing(now, read_only=snapshot.picture.spec.read_only)
         others = elsewhere(console.fleet.others(self.cluster))
-        line = header(self.cluster, verdict_line(snapshot), standing, self.size.width, elsewhere=others)
-        self.query_one("#head", Bar).show(line)
+        said = (verdict_line(snapshot), replace(standing, now=now // 1), self.size.width, others)
+        if said != self._head_said:  # four of five times nothing in it differs
+            self._head_said = said
+            line = header(self.cluster, said[0], standing, self.size.width, elsewhere=others)
+            self.query_one("#head", Bar).show(line)
 
     def _panes(self, snapshot: Snapshot, room: Widths) -> None:
         zone = self.console.zone

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import click
 import pytest
 
-from haconsole.cli.console import _drills, _operates, _operations
+from haconsole.cli.console import Lazily, _drills, _operates, _operations
 from haconsole.cli.console_operations import ConsoleOperations
 from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.operations.actions import Kind
@@ -92,3 +92,13 @@ def test_a_cluster_that_is_read_only_has_no_operations_at_all():
     with click.Context(click.Command("console"), obj={}):
         operates = _operates(both, parts)
     assert list(_operations(operates, parts)) == list(_drills(None, both, operates, parts)) == ["b"]
+
+
+def test_nothing_is_made_before_somebody_wants_it():
+    made = []
+    lazily = Lazily({"a": lambda: made.append("a") or 7})
+    assert "a" in lazily and "b" not in lazily and list(lazily) == ["a"] and len(lazily) == 1
+    assert not made
+    assert lazily["a"] == lazily.get("a") == 7
+    assert made == ["a"]
+    assert lazily.get("b") is None
