@@ -9,14 +9,14 @@ WORKERS ?= 4
 # What a person runs is started through the environment's own interpreter.
 RUN := $(BIN)/python -m haconsole
 
-.PHONY: help demo test lint format lab lab-down bench soak clean lock
+.PHONY: help demo test lint format lab lab-down lab-down-all bench soak clean lock
 
 help:
 	@echo "make demo      the console on an embedded cluster: nothing else to install, no root"
 	@echo "make test      every test that can run on this machine"
 	@echo "make lint      ruff, mypy --strict, import-linter"
 	@echo "make lab       the console on two real nodes in containers (root, Debian 12)"
-	@echo "make lab-down  remove what a lab left behind"
+	@echo "make lab-down  remove what dead labs left behind; make lab-down-all ends living ones too"
 	@echo "make bench     measurements, as a table and bench-results.json"
 	@echo "make soak      long series in the lab"
 
@@ -43,6 +43,9 @@ lab: $(VENV)/.dev
 	$(BIN)/python -m tests.lab up -- $(abspath $(BIN))/python -m haconsole $(ARGS)
 
 lab-down: $(VENV)/.dev
+	$(BIN)/python -m tests.lab down
+
+lab-down-all: $(VENV)/.dev
 	$(BIN)/python -m tests.lab down --all
 
 bench: $(VENV)/.dev

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from haconsole.catalogue import operation_text as text
@@ -65,7 +66,8 @@ def taking(request: LockRequest, instead_of: str = "") -> str:
         "operation": operation_id(request.operation), "owner": request.owner, "host": request.host,
         "name": request.name, "node": request.node, "started": request.started,
     }  # fmt: skip
-    return "\n".join(("take", request.operation, operation_id(instead_of) if instead_of else "", _line(owner)))
+    more = {"aborts": True} if request.aborts else {}
+    return "\n".join(("take", request.operation, operation_id(instead_of) if instead_of else "", _line(owner, more)))
 
 
 def renewing(operation: str) -> str:
@@ -116,12 +118,12 @@ def noting(operation: str, note: DrainNote | None) -> str:
     return f"{operation_id(operation)}\nwrite\n{_line(line)}"
 
 
-def _line(values: Mapping[str, str | None]) -> str:
+def _line(values: Mapping[str, str | None], more: Mapping[str, bool] = MappingProxyType({})) -> str:
     """One line of ASCII that the node keeps whole; words that are too long are cut."""
     line = ""
     for longest in (2000, 400, 150, 50):
         cut = {key: None if value is None else value[:longest] for key, value in values.items()}
-        line = json.dumps(cut, ensure_ascii=True)
+        line = json.dumps({**cut, **more}, ensure_ascii=True)
         if len(line) <= _NOTE_LIMIT:
             break
     return line

@@ -86,7 +86,10 @@ HOST = CommandSpec(
         "-c",
         (
             "r=$({ ip -o route show default && echo routes; } | head -c 20000); "
-            'case $r in *routes) echo routes; echo "${r%routes}";; esac; echo disks; '
+            'case $r in *routes) echo routes; echo "${r%routes}";; esac; '
+            "s=$({ ip -4 -o rule && ip -4 -o route show table all && echo whole; } | head -c 200000); "
+            'case $s in *whole) echo sources; printf "%s\\n" "$s" | grep -E "lookup| table .* src " | '
+            'grep -v " table local " | head -c 16000;; esac; echo disks; '
             f"stat -f -c '{HOST_FORMAT}' -- \"$@\"; echo connections; "
             "cd /proc/sys/net/netfilter && cat nf_conntrack_count nf_conntrack_max; "
             "cd /proc/sys/net/ipv4/conf && { n=0; echo paths; for f in */rp_filter */arp_ignore */arp_filter; do "
@@ -99,7 +102,8 @@ HOST = CommandSpec(
         *HOST_PATHS,
     ),
     subject=Subject.HOST,
-    doc="Has it a default route, room to write, room for connections; does it drop by the way packets come.",
+    doc="Has it a default route, room to write, room for connections; does it drop by the way packets come; which "
+    "routes outside of the main table give packets their source.",
 )
 LINKS = CommandSpec(
     id="kernel.links", argv=("ip", "-o", "link"), subject=Subject.KERNEL, limit=8 << 20, doc="Interfaces and carrier."

@@ -60,7 +60,8 @@ def command(
         ctx.exit(int(Exit.FAILED))
     for entry in manifest.entries:
         if entry.missing is not None:
-            output.talk(f"haconsole: {entry.node or entry.cluster}: missing: {entry.what}: {entry.missing}")
+            where = entry.node or entry.cluster
+            output.talk(f"haconsole: {where}: missing: {entry.what}: {entry.missing.removeprefix(f'{where}: ')}")
     output.data(str(path))
     ctx.exit(int(Exit.DONE if reached else Exit.FAILED))
 

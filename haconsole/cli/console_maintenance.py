@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from haconsole.cli.maintain_shared import demo_reboots, gone_on
 from haconsole.io.maintenance_file import FlowFile, FlowFileError
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from haconsole.runtime.maintenance import Driver
     from haconsole.runtime.monitor import Monitor
     from haconsole.tui.maintaining import FlowTalk, FlowWords, Found
+
+EXTEND_S: Final = 3600.0
+"""From now on, where a drain that the node ends by itself is extended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,7 @@ class ConsoleFlow:
         self._doors, self._flow, self._words, self._reboots, self._kept = doors, flow, words, reboots, kept
         self._driver: Driver | None = None
         self._leaving = False
+        self._moving: asyncio.Task[str] | None = None
 
     @property
     def flow(self) -> Flow:
@@ -122,7 +127,11 @@ class ConsoleFlow:
         """Drive it, as the only process that does. Raises: CannotError: it stays where it is."""
         try:
             with self._doors.file.driving():
-                return await self._drive(talk)
+                try:
+                    return await self._drive(talk)
+                finally:
+                    if self._moving is not None:  # what was begun on the node is finished
+                        await asyncio.wait([self._moving])
         except (FlowFileError, FlowError, WordsError, ProblemError) as error:
             raise CannotError(str(error)) from error
 
@@ -148,6 +157,38 @@ class ConsoleFlow:
         if self._leaving:
             self._driver.leave()
         return await self._driver.run()
+
+    async def extend(self) -> str:
+        """As `take-over NODE --revert-after 1h --leave`. Raises: CannotError: nothing was changed."""
+        if self._moving is not None and not self._moving.done():
+            raise CannotError("its end is being moved already")
+        self._moving = asyncio.ensure_future(self._move())
+        return await asyncio.shield(self._moving)
+
+    async def _move(self) -> str:
+        from haconsole.operations.job import Result
+        from haconsole.operations.take_over import Way
+        from haconsole.runtime.take_over import TakeOver, TakeWords
+
+        taker, words, flow = TakeOver(self._doors.operate), self._words, self.flow
+        wanted = TakeWords(
+            way=Way.TAKE_OVER, node=flow.node, operator=words.operator, host=words.host, wanted_s=EXTEND_S, leave=True,
+            reason=flow.reason, ticket=flow.ticket,
+        )  # fmt: skip
+        try:
+            found = await taker.prepare(wanted)
+        except (WordsError, ProblemError) as error:
+            raise CannotError(str(error)) from error
+        left = found.left
+        if left.revert not in {"drain", "drain-stop"} or left.left_s is None:
+            raise CannotError(f"{flow.node} has no drain that ends by itself")
+        if left.left_s > EXTEND_S:
+            raise CannotError(f"it lasts longer already: {left.left_s:.0f} s")
+        report = await taker.carry_out(found, lambda _: None, lambda _: None)
+        if report.result is Result.DONE:
+            return report.text
+        places = "".join(f"; look at: {p}" for p in report.look_at)
+        raise CannotError(f"{report.result.value}: {report.text}{places}")
 
     def done(self) -> None:
         if self._driver is not None:

@@ -40,7 +40,10 @@ class ConsoleOperations:
 
     async def prepare_left(self, wish: source.LeftWish) -> Found:
         """Ask every node what it tells. Raises: CannotError."""
-        words = TakeWords(way=wish.way, node=wish.node, operator=self._user, host=self._host)
+        words = TakeWords(
+            way=wish.way, node=wish.node, operator=self._user, host=self._host, leave=wish.leave, reason=wish.reason,
+            ticket=wish.ticket, wanted_s=span("node reverts after", wish.revert_after),
+        )  # fmt: skip
         take_over = TakeOver(self._operate)
         await take_over.ready()
         try:

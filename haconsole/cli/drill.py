@@ -42,6 +42,7 @@ def command() -> None:
 _CONFIG = click.option("--config", "config", type=click.Path(), help="The configuration file.", metavar="FILE")
 _CLUSTER = click.option("--cluster", "cluster", help="The cluster.", metavar="NAME")
 _FORM = click.option("-o", "form", type=click.Choice(["text", "json"]), default="text", help="What to print.")
+_TAKE = click.option("--break-lock", help="Take it from this operation, whose console lives, or may.", metavar="ID")
 _FILE = click.option("--file", "file", type=click.Path(dir_okay=False), help="Own drills, TOML.", metavar="FILE")
 
 
@@ -115,6 +116,7 @@ def run(ctx: click.Context, /, **options: object) -> None:
 @click.argument("id_", metavar="[ID]", required=False)
 @click.option("--wait", is_flag=True, help="Leave it to the node's own timer instead of asking it to put back now.")
 @click.option("--report", "report", type=click.Path(file_okay=False), help="Write the report here.", metavar="DIR")
+@_TAKE
 @_FORM
 @_CLUSTER
 @_CONFIG
@@ -122,17 +124,19 @@ def run(ctx: click.Context, /, **options: object) -> None:
 def resume(ctx: click.Context, /, id_: str | None, **options: object) -> None:
     """End a drill whose console died: the node puts back, what it put back is verified, an honest report is written.
 
-    Exit code: 4 all is as it was, 5 not verified (says what to look at), 2 there is none.
+    Exit code: 4 all is as it was, 5 not verified (says what to look at), 2 there is none, 3 a living console has it
+    (`haconsole node take-over`), or its node is in another operation: nothing was touched.
     """
     from haconsole.cli.drill_end import resume_drill
 
     _remember(ctx, options)
-    _finish(ctx, resume_drill, id_, options, wait=bool(options["wait"]))
+    _finish(ctx, resume_drill, id_, options, wait=bool(options["wait"]), named=_text(options["break_lock"]))
 
 
 @command.command("abort", epilog="Examples: haconsole drill abort; haconsole drill abort --node proxy-serv01")
 @click.argument("id_", metavar="[ID]", required=False)
 @click.option("--node", "node", help="Of a drill that no console here knows: have NODE put back now.", metavar="NODE")
+@_TAKE
 @_FORM
 @_CLUSTER
 @_CONFIG
@@ -147,11 +151,11 @@ def abort(ctx: click.Context, /, id_: str | None, **options: object) -> None:
     _remember(ctx, options)
     node = _text(options["node"])
     if node is not None:
-        if id_ is not None:
-            raise click.UsageError("ID and --node exclude each other")
+        if id_ is not None or options["break_lock"] is not None:
+            raise click.UsageError("--node excludes ID and --break-lock: it asks nobody whose the drill is")
         runner: Callable[..., int] = ctx.obj.get("runner", asyncio.run)
         ctx.exit(runner(abort_on_node(_cluster_of(ctx, node), node)))
-    _finish(ctx, abort_drill, id_, options)
+    _finish(ctx, abort_drill, id_, options, named=_text(options["break_lock"]))
 
 
 @command.command("report", epilog="Examples: haconsole drill report; haconsole drill report --from ./evidence -o json")

@@ -28,11 +28,17 @@ def _spec_of(specs: Sequence[ClusterSpec], cluster: str) -> ClusterSpec | None:
 
 
 async def resume_drill(
-    specs: Sequence[ClusterSpec], run: Run, *, form: str, report: Path | None, wait: bool = False
+    specs: Sequence[ClusterSpec],
+    run: Run,
+    *,
+    form: str,
+    report: Path | None,
+    wait: bool = False,
+    named: str | None = None,
 ) -> int:
-    """Returns the exit code."""
+    """named: the operation that it is taken from (`--break-lock`). Returns the exit code."""
     from haconsole.io.drill_file import DrillFileError, DrillFolder
-    from haconsole.runtime.drill_resume import Resume, Who
+    from haconsole.runtime.drill_resume import HinderedError, Resume, Who
     from haconsole.runtime.operate import Operate
 
     try:
@@ -63,9 +69,15 @@ async def resume_drill(
             steps.progress.clear()
             with stoppable(steps):
                 record = await made[0].finish(
-                    Who(operator=getpass.getuser(), host=os.uname().nodename), steps.told, wait=wait
-                )
+                    Who(operator=getpass.getuser(), host=os.uname().nodename), steps.told, wait=wait,
+                    named=named,
+                )  # fmt: skip
             steps.progress.clear()
+    except HinderedError as error:
+        output.talk(f"haconsole: {clean(str(error))}. Nothing was touched")
+        for way in error.ways:
+            output.talk(f"  {clean(way)}")
+        return int(Exit.REFUSED)
     except DrillFileError as error:
         output.talk(f"haconsole: {error}")
         return int(Exit.FAILED)
@@ -74,12 +86,14 @@ async def resume_drill(
     return drill.code(record)
 
 
-async def abort_drill(specs: Sequence[ClusterSpec], run: Run, *, form: str, report: Path | None) -> int:
-    """Ask its console, or end it here; returns the exit code."""
+async def abort_drill(
+    specs: Sequence[ClusterSpec], run: Run, *, form: str, report: Path | None, named: str | None = None
+) -> int:
+    """Ask its console, or end it here; named as of `resume_drill`. Returns the exit code."""
     from haconsole.io.drill_file import DrillFileError, DrillFolder
 
     if not run.alive:
-        return await resume_drill(specs, run, form=form, report=report)
+        return await resume_drill(specs, run, form=form, report=report, named=named)
     try:
         run.ask_to_abort()
         output.talk(f"haconsole: the console that carries out {run.id} was asked to put everything back …")
@@ -89,7 +103,7 @@ async def abort_drill(specs: Sequence[ClusterSpec], run: Run, *, form: str, repo
             await asyncio.sleep(0.3)
             if not run.alive and not run.over:
                 output.talk("haconsole: its console has died meanwhile")
-                return await resume_drill(specs, run, form=form, report=report)
+                return await resume_drill(specs, run, form=form, report=report, named=named)
         record = run.record()
     except DrillFileError as error:
         output.talk(f"haconsole: {error}")
@@ -106,7 +120,7 @@ async def abort_drill(specs: Sequence[ClusterSpec], run: Run, *, form: str, repo
 async def abort_on_node(spec: ClusterSpec, node: str) -> int:
     """Whoever's it is; returns the exit code."""
     from haconsole.model.problems import ProblemError
-    from haconsole.runtime.drill_resume import put_back_now
+    from haconsole.runtime.drill_abort import put_back_now
 
     async with followed(spec) as (monitor, parts):
         progress = output.Progress()

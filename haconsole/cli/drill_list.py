@@ -84,8 +84,16 @@ _SIGNS: Final[Mapping[str, str]] = {"passed": words.GOOD, "deviated": words.BAD,
 def _last(record: DrillRecord, *, several: bool) -> str:
     """`● passed on proxy-serv01, 2026-11-28 13:09:20 UTC+01:00: clients of 192.168.2.101 lost 0.628 s`."""
     word = words.verdict_word(record)
-    lost = [f"clients of {vip} lost {words.seconds(s)}" for vip, s in record.measured.outage_s.items() if s]
-    nothing = "nothing lost" if any(s == 0 for s in record.measured.outage_s.values()) else "nothing measured"
+    known = words.lost(record)
+    lost = [
+        f"what clients of {vip} lost was not measured" if s is None else f"clients of {vip} lost {words.seconds(s)}"
+        for vip, s in known.items()
+        if s != 0
+    ]
+    nothing = "nothing lost" if known else "nothing measured"
     where = f"{record.node} of {record.cluster}" if several else record.node
     when = f"{words.date(record, record.started)} {words.zone_name(record)}"
-    return clean(f"{_SIGNS.get(word, words.UNKNOWN)} {word} on {where}, {when}: {'; '.join(lost) or nothing}")
+    open_ = (
+        "" if record.result is not None else f"; not over: if its console is gone, haconsole drill resume {record.id}"
+    )
+    return clean(f"{_SIGNS.get(word, words.UNKNOWN)} {word} on {where}, {when}: {'; '.join(lost) or nothing}{open_}")

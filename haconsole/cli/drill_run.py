@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from haconsole.model.spec import ClusterSpec
     from haconsole.runtime.drill import DrillRun
     from haconsole.runtime.drill_live import Wish
+    from haconsole.runtime.executor import Told
     from haconsole.runtime.operate import Prepared
 
 
@@ -30,7 +32,8 @@ async def run_drills(
     dry_run: bool,
     report: Path | None,
 ) -> int:
-    """One after the other; returns the exit code: that of the first which did not pass, or 0."""
+    """One after the other; returns the exit code: 5 where one could not be verified, else that of the first which did
+    not pass, or 0."""
     from haconsole.io.drill_file import DrillFileError
     from haconsole.runtime.drill import DrillRun
     from haconsole.runtime.operate import Operate, WordsError
@@ -51,7 +54,8 @@ async def run_drills(
                     return worst
                 write_report(told, folder, None if report is None else _place(report, wish, number, len(wishes)))
                 show(told, folder, form)
-                worst = worst or drill.code(told)
+                code = drill.code(told)
+                worst = code if code == Exit.UNVERIFIED else worst or code
                 rest = [w.drill.name for w in wishes[number + 1 :]]
                 if rest and not healthy(told):
                     output.talk(f"haconsole: {', '.join(rest)}: not begun, since this one did not leave all well")
@@ -96,13 +100,29 @@ async def _one(run: DrillRun, operate: object, *, form: str, confirm: str | None
             f"haconsole: not confirmed, nothing was touched (--confirm {run.wish.node} where nobody can be asked)"
         )
         return int(Exit.USAGE)
-    steps = Steps(run.abort)
+    steps = Steps(lambda: _stop(run))
     with stoppable(steps):
-        record = await run.carry_out(steps.told)
+        record = await run.carry_out(lambda told: steps.told(_of_cut(run, told)))
     steps.progress.clear()
     if isinstance(operate, Operate) and operate.audit_trouble is not None:
         output.talk(f"haconsole: {operate.audit_trouble}")
     return record
+
+
+def _stop(run: DrillRun) -> None:
+    """Ask it to end; where the drill cut the way the node must do it, and when is said at once."""
+    run.abort()
+    if run.unreached is not None:
+        node, left = run.unreached
+        when = "" if left is None else f", in {left:.0f} s"
+        output.talk(f"{node} cannot be reached, its way is cut: it puts itself back by its own timer{when}")
+
+
+def _of_cut(run: DrillRun, told: Told) -> Told:
+    """A put-back that waits for a node which cannot be asked says so."""
+    if told.step != "put-back" or told.ended is not None or run.unreached is None:
+        return told
+    return replace(told, text=f"{run.unreached[0]} cannot be reached, its way is cut: it puts back by its own timer")
 
 
 def _question(run: DrillRun, prepared: Prepared) -> str:

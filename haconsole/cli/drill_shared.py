@@ -104,13 +104,13 @@ def show(record: DrillRecord, folder: DrillFolder, form: str) -> None:
         for claim in claims:
             if phase != "before" or claim.ok is not True:
                 output.data(f"  {_SIGNS[claim.ok]} {phase}: {clean(claim.text)}: {clean(claim.evidence)}")
-    for name, told in (
-        ("takeover", record.measured.takeover_s), ("outage", record.measured.outage_s),
-        ("failback outage", record.measured.failback_outage_s),
-    ):  # fmt: skip
-        words = ", ".join(f"{vip} {'not measured' if s is None else f'{s:.3f} s'}" for vip, s in told.items())
-        if words:
-            output.data(f"  {name}: {words}")
+    from haconsole.report import drill_words
+
+    for row in drill_words.compared(record):
+        if row.measured != "–":
+            judged = f", {row.words}" if row.words else ""
+            told = f"{row.vip} {row.figure}: {row.measured}{row.error}"
+            output.data(f"  {_SIGNS[row.ok]} {told} (predicted: {row.predicted}){judged}")
     for place in record.look_at:
         output.data(f"  look at: {clean(place)}")
     output.data(f"  id: {record.id}")

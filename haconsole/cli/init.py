@@ -215,6 +215,9 @@ def _from_nodes(ctx: click.Context, hosts: Sequence[str], given: Mapping[str, ob
     unread = [r for r in found.values() if r.facts.conf is None]
     for each in unread:
         output.talk(f"haconsole: {each.facts.problem or each.node + ': its keepalived.conf was not read'}")
+        # To be copied: the line that trusts a key, for one.
+        for index, line in enumerate((each.facts.remedy or "").splitlines()):
+            output.talk(f"        {line}" if index else f"      → {line}")
     if unread:
         output.talk("haconsole: nothing was written: `haconsole init` without --from asks instead")
         ctx.exit(int(Exit.FAILED))

@@ -13,6 +13,7 @@ import click
 
 from haconsole.cli import output, overrides, setup
 from haconsole.cli.exits import Exit
+from haconsole.cli.operating import operated
 from haconsole.cli.steps import Steps, stoppable, typed
 from haconsole.cli.times import SpanType, until
 from haconsole.parse.text import clean
@@ -40,7 +41,12 @@ ACTIONS = (
 @click.option("--interface", help="Of link-down and link-up.", metavar="lan|public|NAME")
 @click.option("--dry-run", is_flag=True, help="Guards, forecast and every command line; nothing is touched.")
 @click.option("--confirm", help="Instead of the question: the node's name.", metavar="NODE")
-@click.option("--revert-after", type=SpanType(), help="The node puts it back after this.", metavar="2m")
+@click.option(
+    "--revert-after",
+    type=SpanType(),
+    help="The node puts it back after this, rounded up to 15 or 30 s, 1, 2, 5, 10, 30 min, 1, 2, 4 or 8 h.",
+    metavar="2m",
+)
 @click.option(
     "--until", "until_word", help="End of a drain, rounded up to a fixed time: HH:MM local, RFC 3339.", metavar="TIME"
 )
@@ -146,25 +152,9 @@ def _words(spec: ClusterSpec, options: dict[str, object], *, read_only: bool) ->
 
 
 async def _run(spec: ClusterSpec, words: Words, *, form: str, dry_run: bool, confirm: str | None) -> int:
-    from haconsole.runtime.assemble import production
-    from haconsole.runtime.monitor import Monitor, run_all
-    from haconsole.runtime.operate import Operate, WordsError
-
-    if confirm is not None and confirm != words.node:
-        output.talk(f"haconsole: --confirm says {clean(confirm)}, the node is {words.node}: nothing was touched")
-        return int(Exit.USAGE)
-    parts = production(setup.TerminalPrompter())
-    monitor = Monitor(spec, parts.connector, parts.probe, parts.clock)
-    operate = Operate(monitor, parts.connector, parts.clock, setup.audit_file())
-    following = asyncio.ensure_future(run_all([monitor], parts.connector))
-    try:
-        return await _act(operate, words, form=form, dry_run=dry_run, confirm=confirm)
-    except WordsError as error:
-        output.talk(f"haconsole: {error}")
-        return int(Exit.USAGE)
-    finally:
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+    return await operated(
+        spec, words.node, confirm, lambda operate: _act(operate, words, form=form, dry_run=dry_run, confirm=confirm)
+    )
 
 
 async def _act(operate: Operate, words: Words, *, form: str, dry_run: bool, confirm: str | None) -> int:
@@ -193,8 +183,6 @@ async def _act(operate: Operate, words: Words, *, form: str, dry_run: bool, conf
     with stoppable(steps) as started:
         report = await operate.carry_out(prepared, steps.told, started)
     steps.progress.clear()
-    if operate.audit_trouble is not None:
-        output.talk(f"haconsole: {operate.audit_trouble}")
     return _show(prepared, report.result, report.text, form, report)
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from haconsole.cli import output, setup
+from haconsole.cli import output
 from haconsole.cli.exits import Exit
 from haconsole.cli.node import code
+from haconsole.cli.operating import operated
 from haconsole.cli.steps import Steps, stoppable, typed
 from haconsole.parse.text import clean
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from haconsole.model.spec import ClusterSpec
     from haconsole.operations.job import Result
     from haconsole.runtime.executor import Report
+    from haconsole.runtime.operate import Operate
     from haconsole.runtime.take_over import Found, NothingError, TakeOver, TakeWords
 
 _OTHERS: Final = {
@@ -73,30 +75,15 @@ def _words(spec: ClusterSpec, options: dict[str, object], *, read_only: bool) ->
 
 
 async def _run(spec: ClusterSpec, words: TakeWords, *, form: str, dry_run: bool, confirm: str | None) -> int:
-    from haconsole.runtime.assemble import production
-    from haconsole.runtime.monitor import Monitor, run_all
-    from haconsole.runtime.operate import Operate, WordsError
     from haconsole.runtime.take_over import NothingError, TakeOver
 
-    if confirm is not None and confirm != words.node:
-        output.talk(f"haconsole: --confirm says {clean(confirm)}, the node is {words.node}: nothing was touched")
-        return int(Exit.USAGE)
-    parts = production(setup.TerminalPrompter())
-    monitor = Monitor(spec, parts.connector, parts.probe, parts.clock)
-    operate = Operate(monitor, parts.connector, parts.clock, setup.audit_file())
-    following = asyncio.ensure_future(run_all([monitor], parts.connector))
-    try:
-        return await _act(TakeOver(operate), words, form=form, dry_run=dry_run, confirm=confirm)
-    except NothingError as error:
-        return _nothing(error, words, form)
-    except WordsError as error:
-        output.talk(f"haconsole: {error}")
-        return int(Exit.FAILED)
-    finally:
-        if operate.audit_trouble is not None:
-            output.talk(f"haconsole: {operate.audit_trouble}")
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+    async def act(operate: Operate) -> int:
+        try:
+            return await _act(TakeOver(operate), words, form=form, dry_run=dry_run, confirm=confirm)
+        except NothingError as error:
+            return _nothing(error, words, form)
+
+    return await operated(spec, words.node, confirm, act)
 
 
 async def _act(take_over: TakeOver, words: TakeWords, *, form: str, dry_run: bool, confirm: str | None) -> int:

@@ -14,7 +14,15 @@ from haconsole.cluster.instances import InstancePicture, instances_of
 from haconsole.cluster.picture import DEFAULT_POLICY, START_ERROR_S, ClusterPicture, NodePicture, Policy, VipPicture
 from haconsole.cluster.wire_picture import WirePicture, wire_picture
 from haconsole.model.events import Phase, Subject
-from haconsole.model.readings import DaemonReading, HostReading, SquidCounters, UnitReading, UnitsReading, VrrpState
+from haconsole.model.host import HostReading
+from haconsole.model.readings import (
+    DaemonReading,
+    SquidCounters,
+    UnitReading,
+    UnitsReading,
+    VrrpState,
+)
+from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, IpAddress, NodeSpec
 from haconsole.model.state import ClusterState, Known, LoggedState, NodeState, VipState
 from haconsole.parse.keepalived_conf import vrrp_instances
@@ -73,70 +81,104 @@ def _node(cluster: ClusterSpec, spec: NodeSpec, state: NodeState, now: float, po
     return _filled(cluster, blank, state, now, policy) if blank.readable else blank
 
 
-def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: float, policy: Policy) -> NodePicture:
-    """blank: of a node that can be read."""
-    since = state.phase_since or 0.0
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """What of one node's readings is believed: those of this connection that are not too old."""
 
-    def fresh(known: Known[T] | None, limit_s: float) -> T | None:
+    since: float
+    now: float
+
+    def fresh(self, known: Known[T] | None, limit_s: float) -> T | None:
         """The value, if it was read over this connection and not too long ago."""
-        return None if known is None or known.at < since or now - known.at > limit_s else known.value
+        return None if known is None or known.at < self.since or self.now - known.at > limit_s else known.value
 
-    units = fresh(state.units, policy.units_s)
-    keepalived = _unit(units, cluster.keepalived_service)
-    squid_unit = _unit(units, cluster.squid_service)
-    kernel = fresh(state.kernel, policy.kernel_s)
-    config = fresh(state.config, policy.slow_s)
-    rate, mean, clients, hits = _traffic(state, fresh(state.counters, policy.squid_s))
-    boot = state.units.at - units.uptime_s if units and units.uptime_s is not None and state.units else None
-    started = _since(boot, keepalived) if keepalived is not None and keepalived.active else None
-    daemon = _of_this_run(state.daemon if fresh(state.daemon, policy.daemon_s) is not None else None, started)
-    squid = fresh(state.squid, policy.squid_s)
-    test = fresh(state.config_test, policy.slow_s)
-    operation = fresh(state.operation, policy.units_s)
-    host = fresh(state.host, policy.units_s)
+
+def _filled(cluster: ClusterSpec, blank: NodePicture, state: NodeState, now: float, policy: Policy) -> NodePicture:
+    """blank: of a node that can be read. Addresses and instances last: what is made of them is made once."""
+    reader = _Reader(state.phase_since or 0.0, now)
+    node = _with_squid(_with_login(blank, state, reader, policy), state, reader, policy)
+    return _with_instances(_with_units(cluster, node, state, reader, policy), state, reader, policy)
+
+
+def _with_login(node: NodePicture, state: NodeState, reader: _Reader, policy: Policy) -> NodePicture:
+    """Who we are there, what is installed, what the host has left, whose operation it carries."""
+    host, operation = reader.fresh(state.host, policy.units_s), reader.fresh(state.operation, policy.units_s)
     return replace(
-        blank,
+        node,
         problem=None,
         retry_at=None,
-        starting=_starting(state, since),
+        starting=_starting(state, reader.since),
         latency_s=state.latency_s,
-        clock=fresh(state.clock, policy.slow_s),
-        identity=fresh(state.identity, float("inf")),
-        versions=fresh(state.versions, policy.slow_s),
-        kernel=kernel,
-        uptime_s=None if boot is None else now - boot,
+        clock=reader.fresh(state.clock, policy.slow_s),
+        identity=reader.fresh(state.identity, float("inf")),
+        versions=reader.fresh(state.versions, policy.slow_s),
+        operation=operation,
+        operation_at=_at(state.operation, operation),
+        host=host,
+        host_at=_at(state.host, host),
+        path_dropped=_dropped(state, host),
+    )
+
+
+def _with_squid(node: NodePicture, state: NodeState, reader: _Reader, policy: Policy) -> NodePicture:
+    """What squid says of itself."""
+    squid, counters = reader.fresh(state.squid, policy.squid_s), reader.fresh(state.counters, policy.squid_s)
+    rate, mean, clients, hits = _traffic(state, counters)
+    return replace(
+        node,
+        squid=squid,
+        squid_at=_at(state.squid, squid),
+        requests_per_s=rate,
+        rate_is_mean=mean,
+        clients=clients,
+        hit_ratio=hits,
+        counters_at=_at(state.counters, counters),
+    )
+
+
+def _with_units(
+    cluster: ClusterSpec, node: NodePicture, state: NodeState, reader: _Reader, policy: Policy
+) -> NodePicture:
+    """What systemd says of both services, and when they became so."""
+    units = reader.fresh(state.units, policy.units_s)
+    keepalived, squid_unit = _unit(units, cluster.keepalived_service), _unit(units, cluster.squid_service)
+    boot = state.units.at - units.uptime_s if units and units.uptime_s is not None and state.units else None
+    return replace(
+        node,
+        uptime_s=None if boot is None else reader.now - boot,
         keepalived=keepalived,
         squid_unit=squid_unit,
         keepalived_since=_since(boot, keepalived),
         squid_since=_since(boot, squid_unit),
+        units_at=_at(state.units, units),
+    )
+
+
+def _with_instances(node: NodePicture, state: NodeState, reader: _Reader, policy: Policy) -> NodePicture:
+    """keepalived's own word, its file and its log, held against the addresses. `_with_units` comes first."""
+    kernel, config = reader.fresh(state.kernel, policy.kernel_s), reader.fresh(state.config, policy.slow_s)
+    test = reader.fresh(state.config_test, policy.slow_s)
+    running = None if node.keepalived is None else node.keepalived.active
+    started = node.keepalived_since if running else None
+    daemon = _of_this_run(state.daemon if reader.fresh(state.daemon, policy.daemon_s) is not None else None, started)
+    return replace(
+        node,
+        kernel=kernel,
+        kernel_at=_at(state.kernel, kernel),
         instances=instances_of(
             daemon=daemon,
             configured=None if config is None else config.conf,
             logged=_logged_since(state, started),
             kernel=kernel,
-            running=None if keepalived is None else keepalived.active,
+            running=running,
             clock=state.clock,
         ),
         dump_at=None if daemon is None else daemon.at,
+        dumped_at=_of_now(state.dumped_at, reader.since, started),
         config=config,
-        config_test=test,
-        squid=squid,
-        requests_per_s=rate,
-        rate_is_mean=mean,
-        clients=clients,
-        hit_ratio=hits,
-        kernel_at=_at(state.kernel, kernel),
-        units_at=_at(state.units, units),
-        squid_at=_at(state.squid, squid),
-        config_test_at=_at(state.config_test, test),
-        counters_at=_at(state.counters, fresh(state.counters, policy.squid_s)),
         config_at=_at(state.config, config),
-        operation=operation,
-        operation_at=_at(state.operation, operation),
-        dumped_at=_of_now(state.dumped_at, since, started),
-        host=host,
-        host_at=_at(state.host, host),
-        path_dropped=_dropped(state, host),
+        config_test=test,
+        config_test_at=_at(state.config_test, test),
     )
 
 

@@ -62,7 +62,7 @@ def timed(
         gap = span
     outage = (gap if gap == NOTHING else slack(gap)) if base.serves else None
     back, back_words = _failback(picture, current, winner, base.address) if _only_lost(changes) else (None, ())
-    words = (*why, text, f"{_how(current)}: {clock.words}", *back_words)
+    words = (*why, text, f"{_how(current)}: {clock.words}", *_sum(current, winner, clock), *back_words)
     return replace(base, takeover=slack(span), outage=outage, failback_outage=back, why=words)
 
 
@@ -106,6 +106,22 @@ def _how(current: After) -> str:
         Leaving.LOWERED: f"{current.node} goes on serving with a lower priority until then",
         None: f"{current.node} yields to a higher priority",
     }[current.leaving]
+
+
+def _sum(current: After, winner: After, clock: _Clock) -> tuple[str, ...]:
+    """What the range is made of, in words: when it is noticed, and how long the winner then waits."""
+    if current.leaving is None:
+        return ()
+    notice = current.notice_s
+    first = "" if notice == NOTHING else f"keepalived on {current.node} notices after {_words(notice)}; then "
+    if current.leaving is Leaving.ZERO:
+        return (f"{first}{winner.node} waits its skew alone, {clock.skew:.2f} s",)
+    since = f"less the time since the last advert, 0 to {clock.interval_s:g} s"
+    return (f"{first}{winner.node} waits its master down time, {clock.down:.2f} s, {since}",)
+
+
+def _words(span: Span) -> str:
+    return f"{span.low:.1f} s or more" if span.high is None else f"{span.low:.1f} to {span.high:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,8 @@ def _script(
     why = f"{squid.text}, so {before.name} {'succeeds' if squid.restored else 'fails'}"
     if not squid.restored:
         told = "is not known" if lifetime is None else f"{lifetime:g} s"
-        why += f" once squid has ended (shutdown_lifetime {told}: {known})"
+        why += f" once squid has ended (shutdown_lifetime {told}: {known}); it runs every {watch.interval_s:g} s"
+        why += "" if watch.fall < 2 else f" and must fail {watch.fall} times"
     return Watched(before=before, now=now, why=why, notice=later(ends, _runs(watch, squid.restored)))
 
 

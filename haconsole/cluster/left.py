@@ -228,7 +228,8 @@ def _console(told: Mapping[str, Told], lock: OperationLock | None, now: float) -
     having = {n: t for n, t in told.items() if t.state.lock is not None and t.state.lock.operation == lock.operation}
     for name, one in having.items():
         if not one.state.deadlines_uptime_s and _lock_left(one, now) > 0:
-            renewed = max(0.0, LEASE_S - _lock_left(one, now))
-            return Console.LIVES, f"its console lives: it renewed its lock on {name} {renewed:.0f} s ago"
+            left = _lock_left(one, now)
+            ago = f"it renewed its lock on {name} {max(0.0, LEASE_S - left):.0f} s ago"
+            return Console.LIVES, f"its console may live: {ago}; it counts as dead in {left:.0f} s, ask again then"
     keep = f"{' and '.join(having)} keep the lock as long as a revert is armed, or were not read lately"
     return Console.UNKNOWN, f"whether its console lives is not known: {keep}"

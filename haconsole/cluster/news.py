@@ -12,8 +12,9 @@ from typing import Final
 from haconsole.cluster.reduce import known_of
 from haconsole.cluster.wire_reading import what_matters
 from haconsole.model.events import ClientProbed, Event, Heartbeat, LogHeard, NodeRead, WireHeard
+from haconsole.model.host import HostReading
 from haconsole.model.operation import NodeOperation
-from haconsole.model.readings import HostReading, LogFactKind, SquidCounters, UnitsReading
+from haconsole.model.readings import LogFactKind, SquidCounters, UnitsReading
 from haconsole.model.state import ClusterState
 
 USUAL_S: Final = 3.0

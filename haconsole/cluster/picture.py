@@ -12,12 +12,12 @@ from typing import Final
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.wire_picture import WirePicture
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
+from haconsole.model.host import HostReading
 from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     Address,
     ConfigTest,
-    HostReading,
     IdentityReading,
     KernelReading,
     SquidReading,
@@ -184,6 +184,18 @@ class ClusterPicture:
     log: tuple[Occurrence, ...]
     policy: Policy
     wire: WirePicture = field(default_factory=WirePicture)
+    said: Mapping[tuple[str, str], tuple[Occurrence, ...]] = field(init=False, repr=False, compare=False)
+    """(origin, source) -> its lines of the log. Only there to be quick: a dozen rules look for those of one daemon."""
+
+    def __post_init__(self) -> None:
+        said: dict[tuple[str, str], list[Occurrence]] = {}
+        for o in self.log:
+            said.setdefault((o.origin, o.source), []).append(o)
+        object.__setattr__(self, "said", {place: tuple(lines) for place, lines in said.items()})
+
+    def lines(self, node: str, source: str) -> tuple[Occurrence, ...]:
+        """What one source of one node told, oldest first."""
+        return self.said.get((node, source), ())
 
     def node(self, name: str) -> NodePicture:
         """The node called `name`. Raises: KeyError."""

@@ -29,13 +29,13 @@ from haconsole.model.events import (
     Subject,
     WireHeard,
 )
+from haconsole.model.host import HostReading
 from haconsole.model.operation import NodeOperation
 from haconsole.model.readings import (
     AddressAdded,
     AddressRemoved,
     ConfigTest,
     DaemonReading,
-    HostReading,
     IdentityReading,
     KernelReading,
     LogFactKind,
@@ -151,12 +151,17 @@ def _phase(state: ClusterState, node: NodeState, event: LinkPhase) -> ClusterSta
     if event.phase is Phase.CONNECTED:
         # What the last connection taught or failed to teach says nothing about this one.
         new = replace(new, heard_at=event.at, latency_s=None, clock=None, logged={}, failed={}, counters_before=None)
-        new = replace(new, host_before=None)
+        new = replace(new, host_before=None, told=_told(state, node.name))
     state = _with(state, new)
     if not _worth_telling(node, event):
         return state
     text = "connected" if event.problem is None else event.problem.summary
     return _say(state, Occurrence(at=event.at, error_s=0.0, origin=node.name, source="console", text=text))
+
+
+def _told(state: ClusterState, node: str) -> frozenset[tuple[float, str, str]]:
+    mine = (o for o in state.log if o.origin == node)
+    return frozenset((o.node_time_s, o.source, o.text) for o in mine if o.node_time_s is not None)
 
 
 def _worth_telling(before: NodeState, event: LinkPhase) -> bool:
@@ -268,13 +273,17 @@ def _logged(state: ClusterState, node: NodeState, event: LogHeard) -> ClusterSta
     state = _with(state, node)
     if fact is not None and fact.kind is LogFactKind.DUMPED:
         return state  # made by consoles like this one
+    text = line.text if line.trusted or line.fact is not None else f"{line.text}  (sender not verified)"
+    if line.node_time_s is not None and (line.node_time_s, line.program, text) in node.told:
+        return state  # a connection before this one brought it
     said = Occurrence(
         at=at,
         error_s=error,
         origin=node.name,
         source=line.program,
-        text=line.text if line.trusted or line.fact is not None else f"{line.text}  (sender not verified)",
+        text=text,
         backlog=event.backlog,
+        node_time_s=line.node_time_s,
     )
     return _say(state, said)
 

@@ -58,7 +58,8 @@ def find(explicit: Path | None, environ: Mapping[str, str], cwd: Path) -> Path:
     places = ", ".join(["--config", f"${VARIABLE}", f"./{LOCAL_NAME}", *map(shown_path, others)])
     text = (
         f"no configuration found, looked at: {places};"
-        f" copy config.example.toml to ./{LOCAL_NAME} and edit it, or run `haconsole demo`, which needs none"
+        f" `haconsole init` makes one; or copy config.example.toml to ./{LOCAL_NAME} and edit it;"
+        " `haconsole demo` needs none"
     )
     raise ConfigError([ConfigProblem(file="", text=text)])
 

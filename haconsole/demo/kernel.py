@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Interface, ip_interface
+from typing import Final
 
 from haconsole.demo.plan import link_local
 from haconsole.model.readings import IpInterface
@@ -12,6 +13,8 @@ from haconsole.model.spec import IpAddress
 
 LINK_LOCAL_S = 1.8
 """Until a link that came up has its link-local address: duplicate address detection."""
+_RULES: Final = "0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n"
+"""`ip -o rule` of a host without policy routing."""
 
 
 @dataclass(slots=True)
@@ -206,7 +209,7 @@ class Kernel:
         names = ("all", "default", *self.links)
         settings = "".join(f"{n}/{s} 0\n" for s in ("rp_filter", "arp_ignore", "arp_filter") for n in names)
         told = f"connections\n{40 * len(self.links)}\n262144\npaths\n{settings}dropped 0\n"
-        return f"routes\n{route}disks\n{disk}{told}"
+        return f"routes\n{route}sources\n{_RULES}disks\n{disk}{told}"
 
     def ip_addr(self) -> str:
         """`ip -o addr`: by interface, IPv4 first, newest IPv6 first as the kernel lists them."""

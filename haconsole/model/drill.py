@@ -266,5 +266,7 @@ class DrillRecord:
     """When the injection took effect: what `takeover_s` counts from. None: it did not, or is not known."""
     put_back: float | None = None
     """When it was taken away again, by the console or by the node's own timer. None: it was not, or is not known."""
+    about: str | None = None
+    """What the drill does and is for, in a sentence. None: not known (an older record)."""
     utc_offset_s: int | None = None
     """The console's zone, in which `keepalived_log` tells its times and reports are written. None: not known."""

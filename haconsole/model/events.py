@@ -9,13 +9,13 @@ from __future__ import annotations
 from enum import Enum
 
 from haconsole.model.hearing import Takeover, WireReading
+from haconsole.model.host import HostReading
 from haconsole.model.keepalived_conf import KeepalivedConf
 from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     ConfigTest,
     DaemonReading,
-    HostReading,
     IdentityReading,
     KernelChange,
     KernelReading,

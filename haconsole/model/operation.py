@@ -49,6 +49,8 @@ class LockRequest:
     """The node that is acted on (the lock is taken on all)."""
     started: str
     """RFC 3339, by the console's clock: to be shown, never to be counted with."""
+    aborts: bool = False
+    """It is taken to have what is armed there put back at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +65,7 @@ class OperationLock:
     name: str | None = None
     node: str | None = None
     started: str | None = None
+    aborts: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,39 +139,6 @@ class UnitsReading:
     uptime_s: float | None
 
 
-# --- what the node has left ---------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FileSystem:
-    """A file system, and those of the asked paths that lie on it, the first as its name. Free: for users but root."""
-
-    path: str
-    size_bytes: int
-    free_bytes: int
-    inodes: int
-    """0: it does not count them."""
-    free_inodes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostReading:
-    """What a node needs besides its services. None: could not be told."""
-
-    default_routes: tuple[str, ...] | None = None
-    """IPv4 default routes of the main table, as `via GATEWAY dev INTERFACE`; empty: there is none."""
-    file_systems: tuple[FileSystem, ...] | None = None
-    connections: int | None = None
-    """Tracked by netfilter; None where it tracks none."""
-    connections_limit: int | None = None
-    strict_path: frozenset[str] | None = None
-    """Interfaces on which packets are dropped that did not come the way back (`rp_filter` 1, RFC 3704)."""
-    answers_for_others: frozenset[str] | None = None
-    """Interfaces that answer ARP for every address of the node (`arp_ignore` 0, and `arp_filter` 0 or not told)."""
-    path_dropped: int | None = None
-    """Packets that `rp_filter` dropped since boot: TcpExt IPReversePathFilter."""
-
-
 # --- keepalived -------------------------------------------------------------
 
 
@@ -308,7 +275,7 @@ class LogLine:
     """One line from the journal or from a syslog file, cleaned of control characters."""
 
     program: str
-    """`keepalived`, `squid`, `systemd`; for keepalived `ident` has the child's name."""
+    """`keepalived`, `squid`, `systemd`, `selinux` (what it refuses them); for keepalived `ident` has the child's."""
     ident: str
     text: str
     node_time_s: float | None

@@ -13,12 +13,12 @@ from typing import Generic, TypeVar
 
 from haconsole.model.events import ClientProbed, ConfigReading, Phase, Subject
 from haconsole.model.hearing import WireReading
+from haconsole.model.host import HostReading
 from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import Problem
 from haconsole.model.readings import (
     ConfigTest,
     DaemonReading,
-    HostReading,
     IdentityReading,
     KernelReading,
     LogLine,
@@ -92,6 +92,9 @@ class NodeState:
     """When keepalived last answered with a dump, though later ones failed."""
     had_default_route: bool = False
     """One was seen since this console began."""
+    told: frozenset[tuple[float, str, str]] = frozenset()
+    """Lines of the log that earlier connections brought, by (time on the node, source, text): a new one begins with
+    the journal's last lines, most of them the same."""
     logged: Mapping[str, LoggedState] = field(default_factory=dict)
     """Instance name -> its last state line."""
     failed: Mapping[Subject, Known[Problem]] = field(default_factory=dict)
@@ -111,6 +114,8 @@ class Occurrence:
     text: str
     backlog: bool = False
     serial: int = 0
+    node_time_s: float | None = None
+    """As the line has it, on the node's clock; None: not a line of a node's log, or one without a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

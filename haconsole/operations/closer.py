@@ -92,6 +92,11 @@ class Offer:
     """What the operator may do instead."""
 
 
+_CHECKED: Final = frozenset({"instance-fault", "instance-flapping", "tracking-ignored", "weight-does-not-move"})
+"""Besides `check-*` and `squid-*`: findings that a check's own run tells more of."""
+_AUDITED: Final = frozenset({"adverts-blocked", "adverts-discarded", "check-disabled", "check-cannot-run"})
+"""Besides `wire-*`: of firewalls, passwords (as hashes) and scripts' files."""
+
 Own = Mapping[tuple[str, int], IpAddress]
 """(node, IP version) -> an address of the node's own where squid should answer; missing: none is known."""
 
@@ -106,14 +111,19 @@ def offers(spec: ClusterSpec, picture: ClusterPicture, own: Own) -> tuple[Offer,
 
 
 def relevance(offer: Offer, finding: Finding | None) -> int:
-    """0: it is about what the finding is about; 1: about all; 2: about something else."""
+    """0: it can tell more of what the finding is about; 1: about all; 2: about something else."""
     if finding is None:
         return 1
-    if offer.node is None and offer.vip is None:
-        return 0 if finding.vip is not None or "squid" in finding.id else 1
-    same_node = offer.node is not None and offer.node == finding.node
-    same_vip = offer.vip is not None and offer.vip == finding.vip
-    return 0 if same_node or same_vip else 2
+    match offer.look:
+        case Look.SQUID:
+            return 0 if finding.vip is not None or "squid" in finding.id else 1
+        case Look.AUDIT:
+            return 0 if finding.id in _AUDITED or finding.id.startswith("wire-") else 1
+        case Look.ARP:
+            return 0 if offer.vip == finding.vip else 2
+        case Look.SCRIPT:
+            about = finding.id in _CHECKED or finding.id.startswith(("check-", "squid-"))
+            return 0 if about and offer.node == finding.node else 2
 
 
 def names_of(spec: ClusterSpec) -> Names:

@@ -15,6 +15,12 @@ from haconsole.operations.guards_context import Case, Guard, Override, worst
 FLAPS: Final = 3
 """Changes of a VIP's master that nothing explains, at most."""
 FLAP_S: Final = 300.0
+_SAME: Final = {
+    Kind.UNDRAIN: ("drain", "drain-stop"),
+    Kind.SQUID_START: ("squid",),
+    Kind.KEEPALIVED_START: ("keepalived",),
+}
+"""What does the very thing that an armed revert would, and disarms it after; a link's revert does more than link-up."""
 _KEY_PROBLEMS: Final = {ProblemKind.HOST_KEY_UNKNOWN, ProblemKind.HOST_KEY_CHANGED, ProblemKind.HOST_KEY_REVOKED}
 
 
@@ -95,7 +101,7 @@ def no_other_operation(case: Case) -> Guard:
     told: list[str] = []
     for node in case.picture.nodes if disturbs else (case.node,):
         found = case.asked.operations.get(node.name)
-        ok, why = _free(found, case)
+        ok, why = _free(node.name, found, case)
         oks.append(ok)
         told.append(f"{node.name}: {why}")
     return Guard(
@@ -107,26 +113,37 @@ def no_other_operation(case: Case) -> Guard:
     )
 
 
-def _free(found: NodeOperation | None, case: Case) -> tuple[bool | None, str]:
-    own = case.asked.operation
+def _free(node: str, found: NodeOperation | None, case: Case) -> tuple[bool | None, str]:
+    """What refuses names the next step."""
     if found is None:
-        return None, "not read"
+        return None, "not read: haconsole doctor says why"
+    ok, whose = _unlocked(node, found, case)
+    if not ok or not found.deadlines_uptime_s or found.revert is None or found.saved == case.asked.operation:
+        return ok, whose
+    kind, armed = case.action.kind, f"a revert of {found.revert} is there"
+    if kind is Kind.LINK_UP and found.revert == f"link-{case.action.interface}":
+        return False, f"{armed}, which brings the routes back too: haconsole node abort {node} runs it now"
+    if found.lock is not None:
+        return True, whose  # what a dead console armed: what disturbs finds it when it arms, and stops
+    ends = found.revert in _SAME.get(kind, ())
+    return ends, armed if ends else f"{armed}: haconsole node abort {node} puts it back now"
+
+
+def _unlocked(node: str, found: NodeOperation, case: Case) -> tuple[bool, str]:
     lock = found.lock
-    if lock is not None and lock.operation == own:
+    if lock is None:
+        return True, "free"
+    if lock.operation == case.asked.operation:
         return True, "ours"
-    if lock is not None:
-        left = found.lock_left_s or 0.0
-        whose = f"{lock.owner or 'somebody'} on {lock.host or '?'}, {lock.name or 'an operation'}"
-        named = lock.operation == case.asked.instead_of
-        if left > 0:
-            where = None if case.action.kind.disturbs or not named else console_gone(case.picture, lock.operation)
-            more = "" if where is None else f"; its console is gone: it renews no lock on {where}"
-            return where is not None, f"{whose}, {left:.0f} s left{more}"
-        return named, f"{whose} left a stale lock, {lock.operation}"
-    if found.deadlines_uptime_s and found.revert is not None and found.saved != own:
-        ends = case.action.kind is Kind.UNDRAIN and found.revert.startswith("drain")
-        return ends, f"a revert of {found.revert} is there"
-    return True, "free"
+    left, named = found.lock_left_s or 0.0, lock.operation == case.asked.instead_of
+    end = f"haconsole node abort {lock.node if lock.node in {n.name for n in case.picture.nodes} else node}"
+    whose = f"{lock.owner or 'somebody'} on {lock.host or '?'}, {lock.name or 'an operation'}"
+    if left <= 0:
+        return named, f"{whose} left a stale lock: {end}, or go on against it with --break-lock {lock.operation}"
+    where = None if case.action.kind.disturbs or not named else console_gone(case.picture, lock.operation)
+    if where is None:
+        return False, f"{whose}, {left:.0f} s left: wait until it is over; if its console is dead, {end}"
+    return True, f"{whose}, {left:.0f} s left; its console is gone: it renews no lock on {where}"
 
 
 def nobody_drained(case: Case) -> Guard:

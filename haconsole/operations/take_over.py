@@ -16,7 +16,7 @@ from haconsole.catalogue.operation import OperationNames
 from haconsole.cluster.forecast import forecast
 from haconsole.cluster.forecast_changes import Change
 from haconsole.cluster.forecast_values import Forecast, VipForecast
-from haconsole.cluster.left import Console, Left
+from haconsole.cluster.left import LEASE_S, Console, Left
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import DrainNote, Slot
 from haconsole.model.record import dataclass
@@ -298,6 +298,8 @@ def way_out(taking: Taking) -> list[str]:
     """What an operator can do about a refusal."""
     left, found = taking.left, []
     if left.needs_name and taking.named != left.lock_name:
+        if left.console is Console.LIVES:
+            found.append(f"If that console is dead, run this again in {LEASE_S:.0f} s: its lock has expired then.")
         found.append(f"It is taken from a console that may live by its name only: --break-lock {left.lock_name}")
     if not left.understood:
         found.append(f"Its node can put it back all the same: haconsole node abort {left.node}")

@@ -2,7 +2,8 @@
 
 What looks like one is replaced; better too much than a password. Options are those of curl(1), wget(1),
 squidclient(1), mysql(1), sshpass(1), plink(1), ldapsearch(1), redis-cli(1), snmpcmd(1), ipmitool(1), the
-fence agents and the monitoring plugins (check_http, check_mysql, ...).
+fence agents, the monitoring plugins (check_http, check_mysql, ...) and squid's LDAP helpers; of squid.conf, whose
+lines squid repeats where they are wrong, `login=` of cache_peer and cachemgr_passwd.
 """
 
 from __future__ import annotations
@@ -90,6 +91,8 @@ _MASKS: Final = (
             rf"(?i)((?<![\w-])x-[\w-]{{0,40}}?(?:auth|key|token|secret|pass)[\w-]{{0,40}}:{_B}*+){_HEADER}"
         ),
     ),
+    _Mask(needs=("login=",), pattern=re.compile(rf"(?i)((?<![\w-])login=){_VALUE}"), only=":"),
+    _Mask(needs=("cachemgr_passwd",), pattern=re.compile(rf"(?i)(\bcachemgr_passwd{_B}++){_VALUE}")),
     _Mask(needs=("-b", "--cookie"), pattern=re.compile(rf"({_START}(?:-b|--cookie)(?:=|{_B}++)){_VALUE}"), only="="),
     _Mask(
         needs=(":",),
@@ -133,6 +136,7 @@ _PROGRAMS: Final = (
     _of("sshpass", "sshpass", "[A-Za-z]{0,4}?p"),
     _of("plink", "plink|pscp|psftp", rf"pw(?={_B})"),
     _of("ldap", "ldap[a-z]{1,12}", "[A-Za-z]{0,4}?w"),
+    _of("ldap", "(?:basic|squid|ext)_ldap_[a-z_]{1,12}", "w"),
     _of("redis-cli", "redis-cli", "a"),
     _of("snmp", "(?:check_)?snmp[a-z]{0,12}", "c|C|A|X"),
     _of("ipmi", "ipmi[a-z-]{1,20}", "P"),

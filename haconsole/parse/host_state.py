@@ -1,26 +1,36 @@
-"""What `catalogue.read.HOST` prints -> default routes, room on file systems, tracked connections, path filters.
+"""What `catalogue.read.HOST` prints -> default routes, routes that give a source, room on file systems, tracked
+connections, path filters.
 
-Four parts, each begun by a line with its name; the part `routes` is missing where ip(8) failed.
-Sources: ip-route(8), stat(1) of GNU coreutils, nf_conntrack-sysctl and ip-sysctl of the kernel; run on Debian 11
-to 13.
+Five parts, each begun by a line with its name; `routes` and `sources` are missing where ip(8) failed, `sources` also
+where there are more routes than can be looked through.
+Sources: ip-route(8), ip-rule(8), stat(1) of GNU coreutils, nf_conntrack-sysctl and ip-sysctl of the kernel; run on
+Debian 11 to 13.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 from typing import Final
 
-from haconsole.model.readings import FileSystem, HostReading
+from haconsole.model.host import FileSystem, HostReading, SourceRoute
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean
 
 _LIMIT: Final = 64 << 10
 _ROUTES: Final = 16
-"""So many default routes are told."""
+"""So many default routes are told, and so many of the others."""
 _WORD: Final = 80
 _DISK: Final = re.compile(
     r"([0-9a-f]{1,32}) ([0-9]{1,12}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) (/\S{0,200})"
+)
+_PARTS: Final = frozenset({"routes", "sources", "disks", "connections", "paths"})
+_RULE: Final = re.compile(r"[0-9]{1,10}:\s(from all (?:[^\n]{0,400} )?lookup (\S{1,64})(?: [^\n]{0,200})?)")
+_IIF: Final = re.compile(r"\biif (?!lo\b)")
+"""A rule for packets that are forwarded: they have their source."""
+_SOURCE: Final = re.compile(
+    r"((?:default|[0-9.]{7,15}(?:/[0-9]{1,2})?) .{0,400}?\btable (\S{1,64}) .{0,200}?\bsrc ([0-9.]{7,15}))\b"
 )
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 _SETTING: Final = re.compile(r"([^/\s]{1,64})/(rp_filter|arp_ignore|arp_filter) ([0-9])")
@@ -31,7 +41,7 @@ def parse_host_state(text: str) -> HostReading:
     """The node's state. Raises: ParseError where the text has none of the parts."""
     parts: dict[str, list[str]] = {}
     for line in text[:_LIMIT].splitlines():
-        if line in {"routes", "disks", "connections", "paths"} and line not in parts:
+        if line in _PARTS and line not in parts:
             parts[line] = []
         elif parts:
             parts[next(reversed(parts))].append(line)
@@ -50,6 +60,7 @@ def parse_host_state(text: str) -> HostReading:
         strict_path=_interfaces(settings, "rp_filter", {1}),
         answers_for_others=None if answering is None else answering - filtered,
         path_dropped=dropped[0] if dropped else None,
+        source_routes=_source_routes(parts["sources"]) if "sources" in parts else None,
     )
 
 
@@ -71,6 +82,23 @@ def _routes(lines: Iterable[str]) -> tuple[str, ...]:
             continue
         told = [f"{k} {words[n + 1]}" for n, k in enumerate(words[:-1]) if k in {"via", "dev"}]
         found.append(clean(" ".join(told)[:_WORD]) or "default")
+    return tuple(found[:_ROUTES])
+
+
+def _source_routes(lines: Iterable[str]) -> tuple[SourceRoute, ...]:
+    """Rules come first. A table that is only looked up for packets which have a source already gives them none."""
+    rules: dict[str, str] = {}
+    found: list[SourceRoute] = []
+    for line in lines:
+        rule, route = _RULE.fullmatch(line.strip()), _SOURCE.match(line)
+        if rule is not None and _IIF.search(rule[1]) is None:
+            rules.setdefault(rule[2], clean(rule[1].strip()))
+        elif route is not None and route[2] in rules:
+            try:
+                source = IPv4Address(route[3])
+            except ValueError:
+                continue
+            found.append(SourceRoute(route=clean(route[1]), source=source, rule=rules[route[2]]))
     return tuple(found[:_ROUTES])
 
 

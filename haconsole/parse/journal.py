@@ -65,6 +65,7 @@ def parse_journal_line(
     _SOURCE_REALTIME_TIMESTAMP, __REALTIME_TIMESTAMP (microseconds, decimal strings).
     keepalived is trusted from _COMM=keepalived with _UID=0, squid from its unit or from root's
     squid, systemd from process 1.
+    What SELinux refuses either comes from the kernel by audit, without a _UID.
     Raises: ParseError if the line is no JSON object, or its message no text.
     """
     fields = _fields(line)
@@ -128,6 +129,9 @@ def _journal_program(fields: Mapping[str, object], keepalived_unit: str, squid_u
     ident = _field(fields, "SYSLOG_IDENTIFIER") or ""
     if ident.startswith(_KEEPALIVED):
         return "keepalived"
+    if ident == "audit":  # the kernel's word, as journald heard it: `_COMM` is of the process that was refused
+        said = _field(fields, "MESSAGE") or ""
+        return "selinux" if _own(fields, "_COMM") in {"keepalived", "squid"} and said.startswith("AVC ") else None
     if _field(fields, "UNIT") in (_unit(keepalived_unit), _unit(squid_unit)):
         return "systemd"  # systemd names the unit that it speaks about here
     if _own(fields, "_SYSTEMD_UNIT") == _unit(squid_unit) or _SQUID.fullmatch(ident):
@@ -137,6 +141,8 @@ def _journal_program(fields: Mapping[str, object], keepalived_unit: str, squid_u
 
 def _trusted(program: str, fields: Mapping[str, object], squid_unit: str) -> bool:
     root = _own(fields, "_UID") == "0"
+    if program == "selinux":
+        return "_UID" not in fields  # journald knows it of every process that writes to it, and not of the kernel
     if program == "keepalived":
         return root and _own(fields, "_COMM") == "keepalived"
     if program == "systemd":

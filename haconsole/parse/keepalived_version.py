@@ -7,12 +7,14 @@ import re
 from haconsole.model.readings import ConfigTest, KeepalivedVersion
 from haconsole.parse.command_secrets import hide
 from haconsole.parse.errors import ParseError
-from haconsole.parse.text import clean
+from haconsole.parse.text import clean, cut
 
 TEST_SINCE = (2, 0, 10)
 """First version whose `-t` was run (docs/keepalived-versions.md); 1.x takes `-t` for an unknown option and exits 0."""
 
 MAX_MESSAGES = 200
+MAX_MESSAGE = 2000
+"""Characters of one; keepalived's own are cut at 1024, but what it repeats of a file may be anything."""
 
 _VERSION = re.compile(r"^Keepalived v([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?(?![0-9])", re.MULTILINE)
 _OPTIONS = re.compile(r"^(?:Config|Build) options:([^\n]{0,4096})", re.MULTILINE)
@@ -83,5 +85,6 @@ def _messages(*outputs: str) -> tuple[str, ...]:
 
     sudo's own remarks ("unable to resolve host") are not keepalived's.
     """
-    lines = [hide(clean(line.strip())) for output in outputs for line in output.split("\n")]
-    return tuple(dict.fromkeys(line for line in lines if line and not line.startswith("sudo: ")))[:MAX_MESSAGES]
+    lines = (line.strip() for output in outputs for line in output.split("\n"))
+    own = dict.fromkeys(line for line in lines if line and not line.startswith("sudo: "))
+    return tuple(dict.fromkeys(hide(clean(cut(line, MAX_MESSAGE))) for line in tuple(own)[:MAX_MESSAGES]))

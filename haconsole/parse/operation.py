@@ -251,6 +251,7 @@ def _lock(values: Mapping[str, str]) -> OperationLock | None:
         name=_text(told, "name"),
         node=_text(told, "node"),
         started=_text(told, "started"),
+        aborts=told.get("aborts") is True,
     )
 
 

@@ -14,6 +14,7 @@ import re
 from typing import Final
 
 from haconsole.model.readings import SquidCounters
+from haconsole.parse.command_secrets import hide
 from haconsole.parse.errors import ParseError
 from haconsole.parse.text import clean
 
@@ -161,9 +162,11 @@ def _lines(text: str) -> list[str]:
 
 
 def _reason(lines: list[str]) -> str:
-    """Return the line that says why; squid 6 writes others about its configuration before it."""
+    """Return the line that says why; squid 6 writes others about its configuration before it.
+
+    It may repeat a line of squid.conf, with a password in it."""
     for words in _REASONS:
         for line in lines:
             if words in line:
-                return clean(line[:_TEXT])
-    return clean(lines[0][:_TEXT]) if lines else ""
+                return hide(clean(line[:_TEXT]))
+    return hide(clean(lines[0][:_TEXT])) if lines else ""

@@ -33,6 +33,11 @@ def clean(s: str) -> str:
     return s.translate(_VISIBLE)
 
 
+def cut(line: str, most: int) -> str:
+    """Return `line`, or its first `most` characters and `…`: masks of secrets look at every character."""
+    return line if len(line) <= most else line[:most] + "…"
+
+
 def decode(data: bytes) -> str:
     """Return bytes of a node as text: UTF-8, `�` for what is not. Not yet cleaned: it has lines."""
     return data.decode("utf-8", errors="replace")

@@ -22,6 +22,8 @@ _SIGNS: Final = {"●": "green", "▲": "yellow", "✖": "bold red", "?": "magen
 _VERDICTS: Final = {Verdict.OK: "●", Verdict.WARNING: "▲", Verdict.CRITICAL: "✖", Verdict.UNKNOWN: "?"}
 _SEVERITIES: Final = {Severity.INFO: "·", Severity.WARNING: "▲", Severity.CRITICAL: "✖"}
 
+LEGEND: Final = "= equal on every node, ≠ different on each; ● is so, ✖ is not, ? cannot be told, · as you like"
+
 
 def check_table(checked: Sequence[Checked]) -> RenderableType:
     """What `haconsole check` prints."""
@@ -45,6 +47,7 @@ def _one(checked: Checked) -> Iterator[RenderableType]:
     if rows:
         yield Text("")
         yield _settings(checked, rows)
+        yield Text(LEGEND, style="dim")
 
 
 def _count(found: Sequence[AuditFinding]) -> str:
@@ -54,9 +57,9 @@ def _count(found: Sequence[AuditFinding]) -> str:
         "critical": sum(f.severity is Severity.CRITICAL and not f.unknown for f in found),
         "unknown": sum(f.unknown for f in found),
         "warning": sum(f.severity is Severity.WARNING and not f.unknown for f in found),
-        "info": sum(f.severity is Severity.INFO and not f.unknown for f in found),
+        "to know": sum(f.severity is Severity.INFO and not f.unknown for f in found),
     }
-    return ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+    return ", ".join(f"{n} {word}{'s' if word == 'warning' and n > 1 else ''}" for word, n in counts.items() if n)
 
 
 def _sign(mark: str) -> Text:

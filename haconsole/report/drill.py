@@ -227,6 +227,7 @@ class Document(_Part):
     lanes: list[Holding] = Field(default_factory=list)
     outages: list[Outage] = Field(default_factory=list)
     requests: list[Request] = Field(default_factory=list)
+    about: str | None = None
     utc_offset_s: int | None = Field(default=None, gt=-86400, lt=86400)
 
 

@@ -42,9 +42,13 @@ def on_way_back(record: DrillRecord, outage: Outage) -> bool:
 
 
 def anchor(record: DrillRecord, vip: str, *, back: bool) -> float | None:
-    """Where the prediction's bar begins: with the outage that it is for, else with the cause."""
+    """Where the prediction's bar begins: with the outage that it is for, else with the cause; on the way back that is
+    when the VIP went back."""
     began = [o.began for o in record.outages if o.vip == vip and on_way_back(record, o) == back]
-    return min(began) if began else words.put_back(record) if back else words.injected(record)
+    if began or not back:
+        return min(began) if began else words.injected(record)
+    again = words.taken_back(record, vip)
+    return words.put_back(record) if again is None else again
 
 
 def draw_lane(sheet: Sheet, vip: str, y: float) -> None:
@@ -137,7 +141,8 @@ def _outages(sheet: Sheet, vip: str, y: float, *, back: bool) -> bool:
     if not reach:
         return False
     whole = (min(left for left, _ in reach), max(right for _, right in reach))
-    svg.beside(sheet.root, "small", whole, y + 8, words.span(range_))
+    moves = vip in {**record.predicted.takeover_s, **record.predicted.outage_s, **record.predicted.failback_outage_s}
+    svg.beside(sheet.root, "small", whole, y + 8, words.span(range_) if moves or range_ else words.STAYS)
     svg.beside(sheet.root, "figure", whole, y + 21, _told(record, vip, found, back=back))
     return True
 

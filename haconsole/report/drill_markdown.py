@@ -41,12 +41,18 @@ def markdown(record: DrillRecord, *, wire: bool) -> str:
 def _lines(record: DrillRecord, *, wire: bool) -> Iterator[str]:
     yield f"# {escaped(f'Drill {record.drill} on {record.node}')}: {words.verdict_word(record)}"
     yield ""
-    yield f"**{escaped(words.verdict_sentence(record))}**"
+    first, more = words.verdict_parts(record)
+    yield f"**{escaped(first)}**"
     yield ""
+    for sentence in more:
+        yield escaped(sentence)
+        yield ""
     if record.look_at:
         yield "Look at:"
         yield ""
         yield from _bullets(record.look_at)
+    if deviations := words.deviations(record):
+        yield from _section("Not as expected", deviations)
     yield from _head(record)
     yield from _figures(record)
     yield from _claims(record)
@@ -65,6 +71,7 @@ def _head(record: DrillRecord) -> Iterator[str]:
     yield from _table(
         ("", ""),
         (
+            *((("what", record.about),) if record.about else ()),
             ("cluster", record.cluster), ("operator", record.operator), ("ticket", record.ticket or "–"),
             ("began", f"{words.date(record, record.started)} {words.zone_name(record)}"),
             ("ended", ended + lasted), ("run", record.id),

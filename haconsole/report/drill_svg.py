@@ -94,8 +94,11 @@ def fits(words: str, width: float, *, bold: bool = False) -> bool:
 
 
 def beside(parent: Element, css: str, reach: tuple[float, float], y: float, words: str) -> Element:
-    """Text right of what reaches from x to x; left of it where there is no room on the right."""
+    """Text right of what reaches from x to x; left of it where there is no room on the right, over it where there is
+    none on either side."""
     left, right = reach
+    if not fits(words, WIDTH - RIGHT - right) and not fits(words, left - LEFT):
+        return text(parent, css, LEFT + 6, y, words)  # over it: outside of the picture nobody can read it
     if _on_the_right(words, reach):
         return text(parent, css, right + 6, y, words)
     return text(parent, css, left - 6, y, words, anchor="end")

@@ -19,6 +19,8 @@ from haconsole.report.drill_lanes import LANE, Sheet, anchor, draw_lane, on_way_
 ROW: Final = 18
 MOST_LINES: Final = 26
 """Moments told in words in one picture; those of least weight are left to the tables."""
+EARLY_S: Final = 2.0
+"""An outage that began so long before its cause is none of its doing: it is not drawn larger."""
 _WEIGHT: Final = (Source.KEEPALIVED, Source.WIRE, Source.CLIENT, Source.KERNEL, Source.SQUID, Source.CONSOLE)
 
 
@@ -52,11 +54,12 @@ def _windows(record: DrillRecord) -> Iterator[tuple[str, str, svg.Scale]]:
 
 def _around(record: DrillRecord, cause: float, limit: float, *, back: bool) -> svg.Scale:
     """From just before the cause until everything that it led to is over."""
-    outages = [o for o in record.outages if on_way_back(record, o) == back]
+    outages = [o for o in record.outages if on_way_back(record, o) == back and o.began >= cause - EARLY_S]
     ranges = record.predicted.failback_outage_s if back else record.predicted.outage_s
     ends = [cause + 0.1, *(limit if o.ended is None else o.ended for o in outages)]
     ends += [(anchor(record, vip, back=back) or cause) + r.high for vip, r in ranges.items() if r.high is not None]
     ends += [] if back else [cause + t for t in record.measured.takeover_s.values() if t is not None]
+    ends += [at + 0.1 for vip in ranges if (at := words.taken_back(record, vip)) is not None] if back else []
     start = min([cause, *(o.began for o in outages)])
     span = max(ends) - start
     return svg.Scale(start - 0.1 * span, min(max(ends) + 0.14 * span, max(limit, cause + 0.3)))
@@ -101,6 +104,9 @@ def _marks(record: DrillRecord) -> Iterator[tuple[float, str]]:
                 yield record.injected + took, f"takeover of {vip} after {took:.3f} s"
     if put_back is not None:
         yield put_back, "put back"
+    for vip in record.predicted.failback_outage_s:
+        if (at := words.taken_back(record, vip)) is not None:
+            yield at, f"{vip} is back"
 
 
 def _phases(sheet: Sheet, bottom: float) -> None:
@@ -132,7 +138,8 @@ def _axis(sheet: Sheet, y: float) -> None:
         x = sheet.scale.x(at)
         svg.add(root, "line", "axis", x1=x, x2=x, y1=y, y2=y + 5)
         label = f"{number * step:+.{digits}f} s".replace("-", "−") if number else "0"
-        svg.titled(svg.text(root, "tick", x, y + 18, label, anchor="middle"), words.clock(record, at))
+        if x - len(label) * svg.CHARACTER / 2 > svg.LEFT - 6:  # left of that is the clock time of zero
+            svg.titled(svg.text(root, "tick", x, y + 18, label, anchor="middle"), words.clock(record, at))
     svg.text(root, "tick", svg.LEFT - 10, y + 18, f"0 is {words.clock(record, zero)}", anchor="end")
 
 

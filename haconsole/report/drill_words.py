@@ -78,6 +78,17 @@ def put_back(record: DrillRecord) -> float | None:
     return record.put_back if record.put_back is not None else step_began(record, "put-back")
 
 
+def taken_back(record: DrillRecord, vip: str) -> float | None:
+    """When the node that had it before the drill had it again, by the kernels; None: it had not, or is not known."""
+    lanes = sorted((h for h in record.lanes if h.vip == vip), key=lambda h: h.since)
+    back = put_back(record)
+    if not lanes or not lanes[0].holders or back is None:
+        return None
+    moved = any(h.since < back and h.holders not in {None, (), lanes[0].holders} for h in lanes)
+    again = (h.since for h in lanes if h.since >= back and h.holders == lanes[0].holders)
+    return next(again, None) if moved else None
+
+
 def step_began(record: DrillRecord, name: str) -> float | None:
     """When the step of that name began; None: there was none."""
     return next((step.started for step in record.steps if step.name == name), None)
@@ -121,6 +132,13 @@ def verdict_sentence(record: DrillRecord) -> str:
     else:
         told = f"{record.result.value.capitalize()}: {record.text or _VERDICTS[record.result]}"
     return told + (" It was finished by another console than it was begun by." if record.resumed else "")
+
+
+def lost(record: DrillRecord) -> dict[str, float | None]:
+    """VIP -> what its clients lost, of those that are worth a word: 0 or None only where the VIP was to move, or where
+    none was. Empty: nothing was tried."""
+    every, moving = record.measured.outage_s, record.predicted.outage_s
+    return {vip: s for vip, s in every.items() if s or vip in moving or not moving}
 
 
 def vips(record: DrillRecord) -> tuple[str, ...]:
@@ -195,6 +213,18 @@ def claims(record: DrillRecord) -> tuple[tuple[str, tuple[Claim, ...]], ...]:
     found = record.hypothesis
     parts = (("before", found.before), ("during", found.during), ("after", found.after))
     return tuple((name, said) for name, said in parts if said)
+
+
+def verdict_parts(record: DrillRecord) -> tuple[str, tuple[str, ...]]:
+    """The verdict's first sentence, and those after it; what was not as expected is left to `deviations`."""
+    first, *more = verdict_sentence(record).split(". ")
+    listed = bool(deviations(record))
+    return first, tuple(m for m in more if m and not (listed and m.startswith("Not as expected: ")))
+
+
+def deviations(record: DrillRecord) -> tuple[str, ...]:
+    """What was not as expected, with its evidence, a sentence each; empty: nothing was."""
+    return tuple(f"{name}: {c.text}: {c.evidence}" for name, said in claims(record) for c in said if c.ok is False)
 
 
 _CLOCK: Final = re.compile(r"(\d\d):(\d\d):(\d\d)\.(\d{3})\d* (.*)", re.DOTALL)

@@ -56,6 +56,8 @@ class NodeFacts:
     """`net.ipv4.ip_nonlocal_bind`"""
     problem: str | None = None
     """Why something is missing, in words for the operator."""
+    remedy: str | None = None
+    """What mends that, where it is known; several lines."""
 
     @property
     def instances(self) -> tuple[ConfInstance, ...]:

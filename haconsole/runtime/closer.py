@@ -29,9 +29,10 @@ from haconsole.model.spec import ClusterSpec, IpAddress
 from haconsole.operations import closer, closer_proof
 from haconsole.operations.closer import CheckRun, Line, Look, Offer
 from haconsole.operations.closer_proof import Proof, Ran, Seen
+from haconsole.parse.command_secrets import hide
 from haconsole.parse.errors import ParseError
 from haconsole.parse.neighbours import Neighbour, parse_neighbours
-from haconsole.parse.text import clean, decode
+from haconsole.parse.text import clean, cut, decode
 from haconsole.runtime import trouble
 from haconsole.runtime.check import more
 from haconsole.runtime.own_request import own_address
@@ -43,6 +44,8 @@ LOOK_S: Final = 45.0
 """A whole look; what did not come by then is not known."""
 OUTPUT: Final = 4000
 """Characters of a command's output that are kept."""
+LINES: Final = 400
+"""Its last lines, that are looked at."""
 
 
 class Closer:
@@ -270,9 +273,11 @@ def _judged(ran: Ran, told: Sequence[Neighbour] | None, macs: Mapping[str, str])
 
 
 def clean_lines(*texts: str) -> str:
-    """Output for a screen: each line cleaned, empty ones left out, the end of it where it is long."""
-    lines = [clean(line) for text in texts for line in text.split("\n") if line.strip()]
-    return "\n".join(lines)[-OUTPUT:]
+    """Output for a screen: each line cut, cleaned and without what may be a password (`sh -x` repeats command lines),
+    empty ones left out, the end of it where it is long."""
+    lines = [line for text in texts for line in text.split("\n") if line.strip()]
+    kept = [hide(clean(cut(line, OUTPUT))) for line in lines[-LINES:]]
+    return "\n".join(kept)[-OUTPUT:]
 
 
 # --- what the audit asks --------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from haconsole.catalogue import check as check_entries
 from haconsole.cluster.audit.live import with_hashes
 from haconsole.io.ports import Clock, Connection, Connector
 from haconsole.model.events import ConfigReading, Event, NodeRead, ReadFailed, Subject
-from haconsole.model.problems import ProblemError
+from haconsole.model.problems import Problem, ProblemError
 from haconsole.model.readings import IdentityReading, KernelReading, SquidReading, VersionsReading
 from haconsole.model.record import dataclass
 from haconsole.model.spec import ClusterSpec, NodeSpec
@@ -65,7 +65,7 @@ async def _read(cluster: ClusterSpec, node: NodeSpec, connector: Connector, cloc
             found.reached = True
             await _ask(NodeReader(cluster, node, connection, clock), found, salt)
     except* ProblemError as group:
-        found.fail(first_problem(group).problem.summary)
+        found.fail_by(first_problem(group).problem)
     except* TimeoutError:
         found.fail(f"{node.name}: not read to the end within {LIMIT_S:.0f} s")
     except* Exception as group:  # noqa: BLE001 - a node must not be able to end the look at the others
@@ -106,10 +106,15 @@ class _Found:
         """Say why something is missing; the first reason stays."""
         self.facts = replace(self.facts, problem=self.facts.problem or why)
 
+    def fail_by(self, problem: Problem) -> None:
+        """The same, with what mends it."""
+        if self.facts.problem is None:
+            self.facts = replace(self.facts, problem=problem.summary, remedy=problem.remedy)
+
     def take(self, event: Event) -> None:
         """One event of the reader."""
         if isinstance(event, ReadFailed) and event.subject is Subject.CONFIG:
-            self.fail(event.problem.summary)
+            self.fail_by(event.problem)
         if not isinstance(event, NodeRead):
             return
         match event.reading:

@@ -22,7 +22,7 @@ from haconsole.operations.drills import figures, judge, steady
 from haconsole.operations.drills.expect import Expected, expected
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.story import Begun, Entry
-from haconsole.operations.drills.verdict import Ended
+from haconsole.operations.drills.verdict import BY_OPERATOR, Ended
 from haconsole.operations.job import Job, Result
 from haconsole.runtime import drill_shape
 from haconsole.runtime.drill_live import Live, Wish
@@ -143,6 +143,14 @@ class DrillRun:
         if self._executor is not None:
             self._executor.stop.set()
 
+    @property
+    def unreached(self) -> tuple[str, float | None] | None:
+        """The node to which the drill itself cut the way, and seconds until it puts itself back (None: not known);
+        None: every node hears."""
+        if self._watch is None or (node := self._watch.seen.unreached) is None:
+            return None
+        return node, self._watch.seen.heals_in(self._clock.now())
+
     def end_hold(self) -> None:
         """The hold may end now."""
         if self._executor is not None:
@@ -162,13 +170,12 @@ class DrillRun:
         watch = self._watch
         if watch is None or self.prepared is None or self.expected is None:
             return None
-        case, now = self._case(watch, over=False), self._clock.now()
-        seen = watch.seen
-        left = None if seen.left_s is None or seen.left_at is None else max(0.0, seen.left_s - (now - seen.left_at))
+        case, seen = self._case(watch, over=False), watch.seen
         return Live(
             id=self.id, drill=self.drill, expected=self.expected, seen=seen, measured=figures.measured(case),
             hypothesis=Hypothesis(before=self._before, during=judge.during(case), after=judge.failback(case)),
-            traffic=watch.traffic.snapshot(), unserved_s=watch.unserved_s(), left_s=left, aborting=self._asked_to_stop,
+            traffic=watch.traffic.snapshot(), unserved_s=watch.unserved_s(), left_s=seen.heals_in(self._clock.now()),
+            aborting=self._asked_to_stop,
         )  # fmt: skip
 
     async def carry_out(
@@ -268,6 +275,9 @@ class DrillRun:
         if watch is None or journal is None:
             return
         now = self._clock.now()
+        if self._tripped is not None and not self._asked_to_stop and told.text == BY_OPERATOR:
+            # The executor knows only that it was asked to stop.
+            told = replace(told, text=f"stop condition: {self._tripped}")
         watch.seen.told(told, now)
         if told.ended is not None:
             journal.add(Entry(what="step", at=now, step=watch.seen.steps[-1]))
@@ -339,6 +349,7 @@ class DrillRun:
         ended = Ended(
             result=report.result, text=report.text, by_operator=self._asked_to_stop, tripped=self._tripped,
             held=self._held, causes=self._causes, busy=watch.clients().busy,
+            against=drill_shape.against(self._ready()[0]),
         )  # fmt: skip
         run = Whole(
             blank=replace(self._blank(watch.seen.since), look_at=report.look_at), before=self._before, was=self._was,

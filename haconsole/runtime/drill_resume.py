@@ -1,5 +1,6 @@
 """Ends a drill whose console died: from its journal, and from what the nodes say now.
 
+Where another console has adopted it, or its node is in another operation by now, nothing is touched.
 The node puts back by itself at its deadline in any case. Here it is asked to do so at once (or waited for),
 what it put back is verified, the locks are given back under the dead operation's own name, and a record
 says honestly what was measured before, and what nobody measured.
@@ -15,13 +16,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from haconsole.catalogue import operation as entries
+from haconsole.cluster.left import Told as NodeTold
 from haconsole.io.audit_file import AuditError, AuditFile
 from haconsole.io.drill_file import Run
 from haconsole.io.ports import Clock, Connector
-from haconsole.model.drill import DrillRecord, DrillStep, Measured, Moment, Verdict
+from haconsole.model.drill import DrillRecord, Measured, Moment, Verdict
 from haconsole.model.events import Event
 from haconsole.model.operation import LockRequest, NodeOperation
-from haconsole.model.problems import Problem, ProblemError, ProblemKind
+from haconsole.model.problems import ProblemError
 from haconsole.model.record import dataclass
 from haconsole.operations.actions import Action, Drain, Kind, Method
 from haconsole.operations.audit import Entry as AuditEntry
@@ -30,6 +32,7 @@ from haconsole.operations.drills import steady
 from haconsole.operations.drills.phases import phases
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.story import Begun, Story
+from haconsole.operations.drills.whose import Free, Hindrance, whose
 from haconsole.operations.job import Check, Job, Result, Revert
 from haconsole.runtime.commands import Commands
 from haconsole.runtime.desk import Desk, Ran
@@ -41,8 +44,9 @@ from haconsole.runtime.monitor import Monitor
 from haconsole.runtime.operate import facts
 from haconsole.version import __version__
 
+ASK_S: Final = 6.0
+"""So long a node may take to tell whose the drill is; one that does not is neither asked nor locked."""
 RESTORED_S: Final = 90.0
-PUT_BACK_S: Final = 90.0
 SAME_S: Final = 0.1
 """A line of the journal that is heard again is within this of itself: the clocks were measured anew."""
 
@@ -53,6 +57,14 @@ class Who:
 
     operator: str
     host: str
+
+
+class HinderedError(Exception):
+    """Somebody else has the drill, or its node, in hand: nothing was touched. ways: what can be done."""
+
+    def __init__(self, found: Hindrance) -> None:
+        super().__init__(found.text)
+        self.ways = found.ways
 
 
 class Resume:
@@ -67,16 +79,21 @@ class Resume:
         monitor.listeners.append(self._event)
         self._commands = Commands(self._ran)
         self.executor: Executor | None = None
+        self._taken_from: str | None = None
 
     def _event(self, event: Event) -> None:
         node = getattr(event, "node", None)
         state = self._monitor.state.nodes.get(node) if node is not None else None
         self._seen.event(event, None if state is None else state.clock, None if state is None else state.latency_s)
 
-    async def finish(self, who: Who, observe: Callable[[Told], None], *, wait: bool = False) -> DrillRecord:
-        """To the verified end; the record is on disk then. wait: leave it to the node's own timer.
+    async def finish(
+        self, who: Who, observe: Callable[[Told], None], *, wait: bool = False, named: str | None = None
+    ) -> DrillRecord:
+        """To the verified end; the record is on disk then. wait: leave it to the node's own timer. named: the
+        operation that it is taken from though its console lives, or may.
 
-        Raises: DrillFileError: its console lives, or the record cannot be written. Must not be cancelled.
+        Raises: DrillFileError: its console lives, or the record cannot be written; HinderedError.
+        Must not be cancelled.
         """
         journal = self.run.carry_on()
         try:
@@ -91,12 +108,12 @@ class Resume:
                 operation=begun.record.id, owner=who.operator, host=who.host, name=f"drill {begun.record.drill}",
                 node=begun.record.node, started=_stamp(begun.record.started),
             )  # fmt: skip
+            self._write(who, What.ASKED, text=f"resume {begun.record.id}")
+            desks, free = await self._free(desks, told, named, who)
             self.executor = Executor(
                 resumed_job(begun), desks, eyes=self._monitor, guards=_no_guards, clock=self._clock, request=request,
-                observe=told, facts=facts,
+                observe=told, facts=facts, instead_of=free.instead_of,
             )  # fmt: skip
-            self._write(who, What.ASKED, text=f"resume {begun.record.id}")
-            await self._until_it_answers(desks[begun.record.node], told)
             report = await self.executor.finish("its console died", wait=wait)
             compared = await self._compare(desks[begun.record.node], report, told)
             self._write(who, What.ENDED, text=report.text, result=report.result.value)
@@ -108,6 +125,44 @@ class Resume:
             if self._event in self._monitor.listeners:
                 self._monitor.listeners.remove(self._event)
         return record
+
+    async def _free(
+        self, desks: dict[str, Desk], told: Callable[[Told], None], named: str | None, who: Who
+    ) -> tuple[dict[str, Desk], Free]:
+        """The desks of the nodes that answer, and of the drill's own. Raises: HinderedError."""
+        node, nodes = self.story.record.node, tuple(desks)
+        answers = await self._asked(desks)
+        found = whose(self.story, answers, nodes, self._clock.now(), named)
+        if isinstance(found, Free) and node not in answers:
+            await self._until_it_answers(desks[node], told)
+            answers = await self._asked(desks)
+            found = whose(self.story, answers, nodes, self._clock.now(), named)
+        if isinstance(found, Hindrance):
+            self._write(who, What.REFUSED, text=f"resume: {found.text}", result=Result.REFUSED.value)
+            for desk in desks.values():
+                await desk.close()
+            raise HinderedError(found)
+        self._taken_from = found.taken_from
+        if found.taken_from is not None:
+            self._seen.say(self._clock.now(), f"taken from {found.taken_from}")
+            self._write(who, What.LOCK_BROKEN, text=f"lock of {self.story.record.id}: taken from {found.taken_from}")
+        for name in sorted(set(nodes) - set(answers) - {node}):
+            self._seen.say(self._clock.now(), f"{name} does not answer: it is not locked")
+            await desks[name].close()
+        return {n: d for n, d in desks.items() if n in answers or n == node}, found
+
+    async def _asked(self, desks: Mapping[str, Desk]) -> dict[str, NodeTold]:
+        """What the nodes tell of operations; of those that tell in time."""
+        found: dict[str, NodeTold] = {}
+
+        async def ask(name: str, desk: Desk) -> None:
+            with contextlib.suppress(ProblemError, TimeoutError):
+                async with asyncio.timeout(ASK_S):
+                    state = await desk.state(0.0)
+                found[name] = NodeTold(state=state, at=self._clock.now())
+
+        await asyncio.gather(*(ask(name, desk) for name, desk in desks.items()))
+        return found
 
     async def _until_it_answers(self, desk: Desk, told: Callable[[Told], None]) -> None:
         """The drill may have cut the way to its node: that comes back when the node has put back by itself."""
@@ -157,6 +212,7 @@ class Resume:
         after = steady.again(story.begun.steady, picture)
         after += () if compared is None else (compared.claim,)
         result, text = ended(story, report, compared)
+        text += "" if self._taken_from is None else f"; it was taken from {self._taken_from}"
         look_at = report.look_at if compared is None or compared.ok else (*report.look_at, *compared.places)
         steps = (
             *story.record.steps,
@@ -258,39 +314,3 @@ def _joined(old: tuple[Moment, ...], new: tuple[Moment, ...]) -> tuple[Moment, .
 
 def _stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-# --- somebody else's drill ----------------------------------------------------------------------------------
-
-
-async def put_back_now(
-    monitor: Monitor, connector: Connector, clock: Clock, node: str, told: Callable[[DrillStep], None]
-) -> str:
-    """Have `node` run what is armed on it, whoever armed it: its own console sees that and ends. What was done.
-
-    Raises: ProblemError: the node did not answer, or was not seen to put back; KeyError: no such node.
-    """
-    spec = monitor.spec
-    desk = Desk(spec, spec.node(node), connector, clock, lambda _: None)
-    try:
-        state, timers = await desk.state(), await desk.timers()
-        waiting = [t.slot for t in timers.timers if t.waiting]
-        if state.saved is None or not waiting:
-            return f"no revert is armed on {node}: nothing is to be put back"
-        began = clock.now()
-        for slot in waiting:
-            await desk.revert_now(slot, 5.0)
-        until = began + PUT_BACK_S
-        while (state := await desk.state(5.0)).saved is not None and clock.now() < until and not state.incomplete:
-            told(DrillStep(name="put-back", started=began, ended=None, ok=None, text=f"{node} puts back"))
-            await asyncio.sleep(0.5)
-        if state.saved is not None:
-            why = "its revert ended incomplete" if state.incomplete else "it was not seen to end"
-            raise ProblemError(_problem(f"{node} was asked to put back, and {why}"))
-        return f"{node} has put back what was armed on it"
-    finally:
-        await desk.close()
-
-
-def _problem(summary: str) -> Problem:
-    return Problem(kind=ProblemKind.COMMAND_FAILED, summary=summary)

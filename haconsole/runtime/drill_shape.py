@@ -52,6 +52,7 @@ def blank(prepared: Prepared, told: Expected, wish: Wish, *, cluster: str, drill
         id=prepared.operation, cluster=cluster, drill=drill, node=wish.node,
         operator=f"{wish.operator}@{wish.host}", ticket=wish.ticket, started=started, ended=None, result=None,
         guards=guards_said(prepared.plan.guards), predicted=told.predicted, utc_offset_s=utc_offset_s(started),
+        about=wish.drill.about or None,
     )  # fmt: skip
 
 
@@ -91,6 +92,13 @@ def shaped(made: Job, drill: Drill, told: Expected, was: steady.Steady, vips: Se
     return replace(
         made, ending=Ending.HOLD, hold_s=drill.hold_s, expect=expect, restored=restored, outage_allowed_s=allowed
     )
+
+
+def against(prepared: Prepared) -> tuple[str, ...]:
+    """Guards that said no, or did not know, and that the operator went on against: each with its evidence."""
+    return tuple(
+        f"{g.id} ({g.evidence})" for g in prepared.plan.guards if g.overridden is not None and g.ok is not True
+    )  # fmt: skip
 
 
 # --- what is so now ----------------------------------------------------------------------------------------

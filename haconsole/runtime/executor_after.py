@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from haconsole.model.operation import DisarmOutcome, StepOutcome
+from haconsole.model.operation import DisarmOutcome, NodeOperation, StepOutcome
 from haconsole.model.problems import ProblemError
 from haconsole.operations import read_back
 from haconsole.operations.job import Ending, Result
 from haconsole.runtime.executor_before import ENDED
 from haconsole.runtime.executor_during import During
-from haconsole.runtime.executor_told import LetGoError, PutBackError, Report
+from haconsole.runtime.executor_told import AnothersError, LetGoError, PutBackError, Report
 from haconsole.runtime.executor_words import as_before, some
 
 
@@ -104,11 +104,12 @@ class After(During):
         await self._no_more_moving()
         try:
             with self._step("put-back", f"{job.node} puts back") as step:
-                await self._still_ours()
                 lapses = why is None and job.ending is Ending.LAPSE and not self.hold_over.is_set()
                 by_itself = lapses or not ask
                 if there:
                     await self._revert(ask=not by_itself)
+                else:
+                    await self._still_ours()
                 seen = True
                 how = ", by the node's own timer" if by_itself else ""
                 step(f"put back{how}" if there else "nothing is left to be put back")
@@ -117,6 +118,10 @@ class After(During):
             for check in job.restored:
                 await self._verify(check, stoppable=False)
             await self._same_routes()
+        except AnothersError as error:
+            done.result, done.look_at = Result.UNVERIFIED, self._places()
+            done.text = f"{why + '; ' if why else ''}{error}"
+            return await self._leave(done)
         except (PutBackError, ProblemError, LetGoError) as error:
             done.result, done.look_at = Result.UNVERIFIED, self._places()
             if isinstance(error, LetGoError) and not seen:
@@ -159,22 +164,23 @@ class After(During):
         return "; ".join(why)
 
     async def _revert(self, *, ask: bool = True) -> None:
-        """Until the node was seen to have put back. Raises: ProblemError, PutBackError: not seen.
+        """Until the node was seen to have put back. Raises: ProblemError, PutBackError: not seen; AnothersError: what
+        is saved there is another operation's; LetGoError.
 
         ask: have it done at once; else its own timer is waited for.
         """
         desk, patience = self._desk, self._patience
         until = (self._deadline or self._clock.now()) + patience.late_s + (0.0 if ask else patience.revert_s)
-        asked, turns = not ask, 0
+        asked, told = not ask, await self._still_ours()
         while True:
             trouble: ProblemError | None = None
-            if turns and not asked:
-                await self._still_ours()
             if self._successor is not None:
                 raise self._no_longer_ours()
-            turns += 1
             if not asked:
                 try:
+                    # The node's unit runs whatever is saved there: only what is ours is asked for.
+                    if self._is_over(told or await desk.state(0.0)):
+                        return
                     await self._ask_to_revert()
                     asked = True
                     until = max(until, self._clock.now() + patience.revert_s)
@@ -182,7 +188,7 @@ class After(During):
                     trouble = error  # it may have arrived all the same, or the revert has run: the state tells
             try:
                 state = await desk.state(0.0)
-                if state.saved is None:
+                if self._is_over(state):
                     return
                 if state.incomplete:
                     raise PutBackError("the node's revert ended incomplete")
@@ -192,6 +198,26 @@ class After(During):
                 raise trouble or PutBackError("the node was not seen to put it back")
             self._tell("put-back", f"{self._job.node} puts back", self._clock.now())
             await asyncio.sleep(0.5)
+            told = None if asked else await self._still_ours()
+
+    async def _seen_over(self, until: float) -> None:
+        """Somebody else has it put back. Raises: PutBackError, ProblemError: not seen; AnothersError."""
+        while not self._is_over(state := await self._desk.state()):
+            if state.incomplete:
+                raise PutBackError("the node's revert ended incomplete")
+            if self._clock.now() > until:
+                raise PutBackError("the node was not seen to put it back")
+            await asyncio.sleep(0.5)
+
+    def _is_over(self, state: NodeOperation) -> bool:
+        """Nothing is saved there any more. Raises: AnothersError."""
+        saved, job = state.saved, self._job
+        if saved not in {None, job.operation}:
+            raise AnothersError(
+                f"{job.node} has nothing of {job.operation} any more, {saved} is under way there: that was not "
+                f"touched, and whether all of {job.action} was put back before it was not seen"
+            )
+        return saved is None
 
     async def _ask_to_revert(self) -> None:
         """The timer that was seen armed, else the one that may be besides; both may run. Raises: ProblemError."""
@@ -201,6 +227,26 @@ class After(During):
             if self._doubtful is None:
                 raise
             await self._desk.revert_now(self._doubtful, 0.0)
+
+    async def _let_go(self, error: LetGoError) -> Report:
+        """Another console has it. One that aborts it puts it back at once: that is waited for, and seen."""
+        if not self._aborted_there:
+            return await super()._let_go(error)
+        job, patience, who = self._job, self._patience, self._successor
+        report = Report(result=Result.REVERTED, text=f"put back: {who} has aborted {job.operation}")
+        self._gone.clear()
+        try:
+            with self._step("put-back", f"{job.node} puts back, {who} asked it to") as step:
+                await self._seen_over(self._clock.now() + patience.late_s + patience.revert_s)
+                step("put back")
+            self._successor = None  # nothing is left there that was taken over
+            for check in job.restored:
+                await self._verify(check, stoppable=False)
+            await self._same_routes()
+        except (PutBackError, ProblemError, AnothersError) as problem:
+            report.result, report.look_at = Result.UNVERIFIED, self._places()
+            report.text = f"{error}; what became of it was not seen: {problem}"
+        return report
 
     async def _same_routes(self) -> None:
         """Of the interface that was changed. Raises: PutBackError: something is missing, or could not be read."""

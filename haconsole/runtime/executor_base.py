@@ -9,7 +9,16 @@ from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.io.ports import Clock
-from haconsole.model.operation import DisarmOutcome, LockAnswer, LockOutcome, LockRequest, OperationLock, Saved, Slot
+from haconsole.model.operation import (
+    DisarmOutcome,
+    LockAnswer,
+    LockOutcome,
+    LockRequest,
+    NodeOperation,
+    OperationLock,
+    Saved,
+    Slot,
+)
 from haconsole.model.problems import ProblemError
 from haconsole.operations.job import Job, Result
 from haconsole.runtime.desk import Desk
@@ -30,6 +39,8 @@ Owner = tuple[str, str | None, str | None, str | None]
 
 HEARTBEAT_S: Final = 5.0
 """A lock lives 15 s without one."""
+DEAD_S: Final = 6.0
+"""So long a node may take to tell of a dead operation's lock."""
 FIRST_S: Final = 5.0
 """So long before the node's own deadline the console puts back."""
 
@@ -84,6 +95,10 @@ class Base:
         """How the node of the job names the lock's owner since we took it."""
         self._successor: str | None = None
         """Who took this very operation over."""
+        self._dead = {instead_of} - {"", job.operation}
+        """Operations whose lock on the job's node was replaced: their console is gone."""
+        self._aborted_there = False
+        """It is put back there at once: no hold goes on."""
         self._locked = False
         """The lock of the job's node was had: what a heartbeat hears before tells nothing."""
         self._timers = asyncio.Lock()
@@ -112,8 +127,9 @@ class Base:
                 try:
                     report = await work()
                 except LetGoError as error:
-                    # The locks are the other console's now: to give them back would take them from it.
-                    report = Report(result=Result.UNVERIFIED, text=str(error), look_at=self._places())
+                    # The locks are the other console's now: to renew or give them back would take them from it.
+                    self._taken.clear()
+                    report = await self._let_go(error)
                 finally:
                     beating.cancel()
         finally:
@@ -122,6 +138,10 @@ class Base:
         report.guards, report.steps, report.before = self._judged, self._steps, before
         report.after = self._facts(self._eyes.picture())
         return report
+
+    async def _let_go(self, error: LetGoError) -> Report:
+        """Another console has it now, and sees to it. Touches nothing."""
+        return Report(result=Result.UNVERIFIED, text=str(error), look_at=self._places())
 
     async def _left(self, slot: Slot) -> float | None:
         """Seconds left of one timer by the node's own clock; None: not armed."""
@@ -149,18 +169,21 @@ class Base:
         async with self._timers:
             return
 
-    async def _listen(self) -> None:
-        """Whose the lock of the job's node is now, where it answers."""
+    async def _listen(self) -> NodeOperation | None:
+        """Whose the lock of the job's node is now. Returns what the node told; None: no answer."""
         with contextlib.suppress(ProblemError):
-            self._heard(await self._desk.renew(self._job.operation))
+            answer = await self._desk.renew(self._job.operation)
+            self._heard(answer)
+            return answer.state
+        return None
 
-    async def _still_ours(self) -> None:
+    async def _still_ours(self) -> NodeOperation | None:
         """Before anything that would touch a successor's operation: the node goes by its name, which both have.
-        Raises: LetGoError: another console has taken it over."""
-        if self._successor is None:
-            await self._listen()
+        Returns what the node told; None: no answer. Raises: LetGoError: another console has taken it over."""
+        told = None if self._successor is not None else await self._listen()
         if self._successor is not None:
             raise self._no_longer_ours()
+        return told
 
     async def _leave(self, report: Report) -> Report:
         await self._no_more_moving()
@@ -177,9 +200,28 @@ class Base:
                 except ProblemError as error:
                     left.append(f"{name}: {error}")
             self._taken.clear()
+            if self._locked and self._successor is None:
+                await self._release_dead()
             lasts = "not released" if self._successor is not None else "not released, it ends by itself within 15 s"
             step("unlocked" if not left else f"{lasts}: {'; '.join(left)}")
         return report
+
+    async def _release_dead(self) -> None:
+        """Locks of a dead operation on the other nodes, too: those of the same name that are stale by the node's own
+        uptime and boot. One that does not answer keeps its own until it is named."""
+        for name, desk in sorted(self._desks.items()) if self._dead else ():
+            with contextlib.suppress(ProblemError, TimeoutError):
+                async with asyncio.timeout(DEAD_S):
+                    state = await desk.state(0.0)
+                    lock, left = state.lock, state.lock_left_s
+                    if lock is not None and left is not None and left <= 0 and lock.operation in self._dead:
+                        await desk.release(lock.operation, 0.0)
+                        self._show_released(name, lock.operation)
+
+    def _show_released(self, name: str, operation: str) -> None:
+        now = self._clock.now()
+        told = f"the stale lock of {operation} on {name} is removed, too: its console is gone"
+        self._end(Told(step="unlock", text=told, started=now, ended=now, ok=True))
 
     async def _beat(self) -> None:
         """Each node by itself: one that hangs must not cost the other its lease."""
@@ -204,6 +246,7 @@ class Base:
             lock = answer.state.lock
             if self._owner is not None and lock is not None and _owner_of(lock) != self._owner:
                 self._successor = f"{lock.owner or 'somebody'} on {lock.host or 'another console'}"
+                self._aborted_there = lock.aborts
                 self._gone.set()
             if answer.state.saved is None and self._deadline is not None:
                 self._healed.set()

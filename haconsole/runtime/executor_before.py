@@ -36,6 +36,7 @@ class Before(Base):
                 answer = await self._desks[name].take(self._request, self._instead_of)
                 if answer.outcome is LockOutcome.STALE and answer.state.lock is not None and not job.disturbs:
                     # What restores service waits for no dead console; what disturbs has it named by the operator.
+                    self._dead.add(answer.state.lock.operation)
                     answer = await self._desks[name].take(self._request, answer.state.lock.operation)
                 if answer.outcome is not LockOutcome.TAKEN:
                     self._taken.remove(name)

@@ -145,6 +145,7 @@ class Take(After):
     async def _adopt(self, extend_s: int | None) -> Report:
         job = self._job
         try:
+            await self._nobody_else()
             await self._take_over()
             await self._lock_others()
             there = await self._see_left()
@@ -172,8 +173,22 @@ class Take(After):
             why = "its revert is running, or when it runs is not told" if there else "nothing is armed there any more"
             raise RefusedError(f"{self._job.node}: {why}: there is nothing to hold")
         if self.stop.is_set():
-            raise RefusedError("stopped before it was taken over")
+            raise RefusedError("stopped before it was held on here")
         return self._deadline
+
+    async def _nobody_else(self) -> None:
+        """Before the first lock is taken. Raises: RefusedError: another operation has a node, or a stop was asked for.
+
+        A node that does not answer is no reason: `_lock_others` tells it.
+        """
+        mine = {self._job.operation, self._instead_of}
+        for name in sorted(self._desks):
+            with contextlib.suppress(ProblemError):
+                state = await self._desks[name].state(0.0)
+                if state.lock is not None and state.lock.operation not in mine and (state.lock_left_s or 0.0) > 0:
+                    raise RefusedError(who_holds(name, LockOutcome.HELD, state))
+        if self.stop.is_set():
+            raise RefusedError("stopped before it was taken over")
 
     async def _lock_others(self) -> None:
         """So that nobody else disturbs the cluster meanwhile. One that does not answer, or is another's, is told."""
@@ -224,10 +239,30 @@ class Take(After):
         return False
 
     async def _not_taken(self, error: Exception) -> Report:
-        """Nothing was changed. Whose lock was not taken, or not surely, is given back by nobody here."""
-        refused = isinstance(error, RefusedError)
-        report = Report(
-            result=Result.REFUSED if refused else Result.UNVERIFIED, text=f"not taken over: {error}",
-            look_at=() if refused else self._places(),
-        )  # fmt: skip
-        return await self._leave(report)
+        """Refused: nothing was touched. Where the lock was had already its console has lost it: failed, and what heals
+        is told. Whose lock was not taken, or not surely, is given back by nobody here."""
+        text, refused = f"not taken over: {error}", isinstance(error, RefusedError)
+        if not refused:
+            return await self._leave(Report(result=Result.UNVERIFIED, text=text, look_at=self._places()))
+        if not self._locked:
+            return await self._leave(Report(result=Result.REFUSED, text=text))
+        now = await self._what_is_now()
+        return await self._leave(Report(result=Result.FAILED, text=f"{text}; {now}", look_at=self._places()))
+
+    async def _what_is_now(self) -> str:
+        """Of an operation whose lock was taken and is given back."""
+        job = self._job
+        gone = f"but its lock on {job.node} was taken already, so its console lets go and nobody holds it"
+        abort = f"`haconsole node abort {job.node}` has it put back now"
+        try:
+            timers, state = await self._desk.timers(), await self._desk.state()
+        except ProblemError as error:
+            return f"{gone}; what waits there was not read ({error}): {abort}"
+        left = [s for t in timers.timers if (s := t.left_s(state.uptime_s)) is not None]
+        if left:
+            return f"{gone}: {job.node} heals itself in {min(left):.0f} s by its own timer; {abort}"
+        if state.saved is None:
+            return f"{gone}; nothing waits on {job.node} to be put back"
+        if any(t.running for t in timers.timers):
+            return f"{gone}; {job.node} is putting it back just now"
+        return f"{gone}; NO timer waits on {job.node} and something is saved there: {abort}"

@@ -90,5 +90,9 @@ class PutBackError(Exception):
     """Something was changed, or may have been: put it back, and say why."""
 
 
+class AnothersError(Exception):
+    """What is saved on the node is another operation's: it must not be touched."""
+
+
 class LetGoError(Exception):
     """Another console has taken the operation over, by its name: it puts back, and nothing more is done here."""

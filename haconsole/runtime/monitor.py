@@ -12,6 +12,7 @@ from haconsole.cluster.hearing import Hearing
 from haconsole.cluster.news import is_news
 from haconsole.cluster.picture import DEFAULT_POLICY, ClusterPicture, Policy
 from haconsole.cluster.reduce import initial, reduce
+from haconsole.cluster.rules.common import NO_ANSWER_TO_SYN
 from haconsole.io.ports import ClientProbe, Clock, Connector
 from haconsole.model.events import ClientProbed, Event, KernelEvent
 from haconsole.model.readings import AddressAdded
@@ -91,13 +92,13 @@ class Monitor:
                     session.read_daemon_anew()
 
     def _ask_squid(self, probed: ClientProbed) -> None:
-        """A client began to fail, or is served again: is it squid? Once for each change."""
+        """A client began to fail, or is served again: is it squid, or the kernel? Once for each change."""
         vip = self._state.vips.get(probed.vip)
         if vip is not None and probed.at == (
             vip.ok_since if len(vip.probes) > 1 and probed.result.ok else vip.failed_since
         ):
             for session in self._sessions.values():
-                session.read_squid_anew()
+                session.read_squid_anew(unanswered=probed.result.error == NO_ANSWER_TO_SYN)
 
     async def changed(self) -> None:
         """Return at the next event."""

@@ -88,6 +88,10 @@ class WordsError(ValueError):
     """What was asked for cannot be; the text is for the operator."""
 
 
+class UnreadError(WordsError):
+    """It may be, but a node did not tell what is needed."""
+
+
 def interface_of(node: NodePicture, word: str | None) -> str:
     """`lan`, `public` or a name -> the interface. Raises: WordsError."""
     if word is None:
@@ -211,7 +215,7 @@ class Operate:
 
         Raises: WordsError: no job can be made of it.
         """
-        words, action, deed = prepared.words, prepared.action, _deed(prepared)
+        words, action = prepared.words, prepared.action
         since = stamp(self.clock.now())
         marks = Marks(
             operation=prepared.operation, operator=f"{words.operator}@{words.host}", since=since, until=words.until
@@ -227,13 +231,16 @@ class Operate:
                 self.records.audit.check_writable()
             except AuditError as error:
                 return Report(result=Result.REFUSED, text=f"nothing was changed: {error}")
+        return await self._carry_out(prepared, made, since, observe, started)
+
+    async def _carry_out(
+        self, prepared: Prepared, made: Job, since: str, observe: Callable[[Told], None],
+        started: Callable[[Executor], None],
+    ) -> Report:  # fmt: skip
+        """From the first line of the audit log to the last."""
+        deed, node, facts_before = _deed(prepared), prepared.action.node, dict(facts(self.monitor.picture()))
         commands = Commands(lambda ran: self.records.ran(deed, ran))
         desks = self._desks(commands.ran)
-
-        async def guards(states: Mapping[str, NodeOperation]) -> Sequence[Guard]:
-            asked = await self._ask(words, action, prepared.operation, desks)
-            asked = replace(asked, operations={**asked.operations, **states})
-            return judge(self.monitor.picture(), action, asked)
 
         def told(step: Told) -> None:
             if step.ended is not None:
@@ -242,34 +249,42 @@ class Operate:
                 )
             observe(commands.of(step))
 
+        executor = self._executor(prepared, made, since, desks, told)
+        asked = self.records.write(deed, What.ASKED, text=prepared.action.text, before=facts_before)
+        for guard in prepared.plan.guards:
+            if guard.overridden is not None:
+                self.records.write(deed, What.OVERRIDDEN, text=f"{guard.id}: {guard.text}", reason=guard.overridden)
+        started(executor)
+        await self.records.say(deed, desks[node], "begins", asked)
+        report = await executor.run()
+        what = What.REFUSED if report.result is Result.REFUSED else What.ENDED
+        after = dict(report.after) if report.after else None
+        ended = self.records.write(deed, what, text=report.text, result=report.result.value, after=after)
+        await self.records.say(deed, desks[node], report.result.value, ended)
+        await desks[node].close()
+        return report
+
+    def _executor(
+        self, prepared: Prepared, made: Job, since: str, desks: dict[str, Desk], observe: Callable[[Told], None]
+    ) -> Executor:
+        """With guards that ask everything anew under the lock."""
+        words, action = prepared.words, prepared.action
+
+        async def guards(states: Mapping[str, NodeOperation]) -> Sequence[Guard]:
+            asked = await self._ask(words, action, prepared.operation, desks)
+            asked = replace(asked, operations={**asked.operations, **states})
+            return judge(self.monitor.picture(), action, asked)
+
         request = LockRequest(
             operation=prepared.operation, owner=words.operator, host=words.host,
             name=action.kind.value if words.drill is None else f"drill {words.drill}",
             node=action.node, started=since,
         )  # fmt: skip
-        executor = Executor(
-            made, desks, eyes=self.monitor, guards=guards, clock=self.clock, request=request, observe=told,
+        return Executor(
+            made, desks, eyes=self.monitor, guards=guards, clock=self.clock, request=request, observe=observe,
             facts=facts, instead_of=prepared.asked.instead_of or "",
             count=lambda: self._open_connections(desks[action.node]),
         )  # fmt: skip
-        asked = self.records.write(deed, What.ASKED, text=action.text, before=dict(facts(self.monitor.picture())))
-        for guard in prepared.plan.guards:
-            if guard.overridden is not None:
-                self.records.write(deed, What.OVERRIDDEN, text=f"{guard.id}: {guard.text}", reason=guard.overridden)
-        started(executor)
-        await self.records.say(deed, desks[action.node], "begins", asked)
-        report = await executor.run()
-        what = What.REFUSED if report.result is Result.REFUSED else What.ENDED
-        ended = self.records.write(
-            deed,
-            what,
-            text=report.text,
-            result=report.result.value,
-            after=dict(report.after) if report.after else None,
-        )
-        await self.records.say(deed, desks[action.node], report.result.value, ended)
-        await desks[action.node].close()
-        return report
 
     def refused(self, prepared: Prepared) -> None:
         """A guard said no before the question: write it down."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from haconsole.catalogue import read, script
@@ -35,6 +35,10 @@ SECOND_LOOK_S: Final = 1.0
 """Addresses that may have changed unheard are read again so much later. Below `Policy.settle_s`: nothing is
 concluded from them until then."""
 
+DROPPED_AGAIN_S: Final = 1.5
+"""After the kernel's counts were read because a client got no answer, they are read once more so much later: a client
+sends its SYN again after 1 s and 3 s (RFC 6298), and two readings show whether the kernel dropped it."""
+
 CADENCE_S: Final = {
     Group.UNITS: 5.0,
     Group.KERNEL: 15.0,
@@ -54,6 +58,8 @@ class Agenda:
     """When each group is due, in console time. Pure."""
 
     due: dict[Group, float]
+    again: dict[Group, float] = field(default_factory=dict)
+    """Groups that are due so many seconds after their next reading, once."""
 
     def ready(self, now: float) -> list[Group]:
         """Groups due at `now`, in the order of the lane."""
@@ -61,12 +67,14 @@ class Agenda:
 
     def done(self, group: Group, now: float) -> None:
         """It was read: due again after its cadence, unless something asked for it meanwhile."""
-        self.due[group] = now + CADENCE_S[group]
+        self.due[group] = now + min(CADENCE_S[group], self.again.pop(group, CADENCE_S[group]))
 
-    def hasten(self, group: Group, at: float) -> None:
-        """Due at `at` at the latest."""
+    def hasten(self, group: Group, at: float, *, again_s: float | None = None) -> None:
+        """Due at `at` at the latest, and once more `again_s` seconds after that reading."""
         if group in self.due:
             self.due[group] = min(self.due[group], at)
+            if again_s is not None:
+                self.again[group] = again_s
 
     def next_in(self, now: float) -> float:
         """Seconds until something is due."""
@@ -243,16 +251,19 @@ class NodeSession:
         """Something happened elsewhere that this node's keepalived may not have said a word about."""
         self._hasten(Group.DAEMON, self._clock.now() + DUMP_GAP_S)
 
-    def read_squid_anew(self) -> None:
-        """Clients get no answer: what its port, its check and its cache manager say, and from when on the kernel
-        counts the packets that it drops."""
-        for group in (Group.COUNTERS, Group.SQUID, Group.UNITS):
-            self._hasten(group, self._clock.now())
+    def read_squid_anew(self, *, unanswered: bool = False) -> None:
+        """A client is served no more, or again: what squid's port, its check and its cache manager say.
 
-    def _hasten(self, group: Group, at: float) -> None:
+        unanswered: not even its SYN was; whether the kernel drops packets takes two counts."""
+        now = self._clock.now()
+        for group in (Group.COUNTERS, Group.SQUID):
+            self._hasten(group, now)
+        self._hasten(Group.UNITS, now, again_s=DROPPED_AGAIN_S if unanswered else None)
+
+    def _hasten(self, group: Group, at: float, *, again_s: float | None = None) -> None:
         for agenda, wake in self._lanes:
             if group in agenda.due:
-                agenda.hasten(group, at)
+                agenda.hasten(group, at, again_s=again_s)
                 wake.set()
 
 

@@ -24,7 +24,7 @@ from haconsole.operations.plan import Plan
 from haconsole.operations.take_over import Taking, Way, guards_of, job_of, plan_of
 from haconsole.runtime.desk import Desk
 from haconsole.runtime.executor import Executor, Judged, Report, Told
-from haconsole.runtime.operate import Operate, WordsError, facts
+from haconsole.runtime.operate import Operate, UnreadError, WordsError, facts
 from haconsole.runtime.records import Deed, stamp
 
 ASK_S: Final = 6.0
@@ -122,7 +122,7 @@ class TakeOver:
 
     def _nothing(self, node: str, told: NodeTold | None) -> WordsError:
         if told is None:
-            return WordsError(f"{node} did not tell whether an operation is under way there: it cannot be read")
+            return UnreadError(f"{node} did not tell whether an operation is under way there: it cannot be read")
         if told.state.drain is not None:
             return NothingError(
                 f"{node} is drained by {told.state.drain.by or 'somebody'}, with no timer: `haconsole node undrain "
@@ -180,7 +180,7 @@ class TakeOver:
 
         request = LockRequest(
             operation=left.operation, owner=words.operator, host=words.host, name=left.what, node=left.node,
-            started=stamp(self._clock.now()),
+            started=stamp(self._clock.now()), aborts=words.way is Way.ABORT,
         )  # fmt: skip
         executor = Executor(
             job_of(self._monitor.picture(), found.taking), desks, eyes=self._monitor, guards=_none, clock=self._clock,

@@ -47,6 +47,8 @@ class ActingApp(InOrder[int]):
         self._drills: Mapping[str, Drills] = drills or {}
         self._maintenance: Mapping[str, Maintenance] = maintenance or {}
         self._found: dict[str, tuple[float, Found]] = {}
+        self._own: dict[str, float] = {}
+        """Operation -> when it was last seen to run here: what nodes told before that of its lock is over."""
         self._leaving = False
         self.without_screen = False
         """The terminal is gone, and the app is on its way."""
@@ -192,6 +194,7 @@ class ActingApp(InOrder[int]):
         ended = None if acting is None else acting.ended
         if acting is None or ended is None:
             return
+        self._own[acting.operation] = self._acting_clock()
         self._found.pop(acting.cluster, None)  # a maintenance may have been kept, or ended
         if self._leaving or not self.is_running:
             self._leave_now()
@@ -225,10 +228,14 @@ class ActingApp(InOrder[int]):
         nodes = () if picture is None else picture.nodes
         told = {n.name: n.operation for n in nodes if n.operation is not None}
         ours = acting.operation if acting is not None and acting.runs else None
+        if ours:
+            self._own[ours] = now
         if not told:
             return own
-        from haconsole.tui.view.action_mark import told_mark
+        from haconsole.tui.view.action_mark import told_mark, told_since
 
+        read = {n.name: n.operation_at for n in nodes if n.operation_at is not None}
+        told = told_since(told, read, {k: at for k, at in self._own.items() if k != ours})
         ages = {n.name: now - n.operation_at for n in nodes if n.operation_at is not None}
         return join([own, told_mark(told, ours, ages)], 2)
 

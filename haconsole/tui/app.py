@@ -27,6 +27,7 @@ from haconsole.tui.acts import ActingApp
 from haconsole.tui.commands import ConsoleCommands
 from haconsole.tui.drilling import Drills
 from haconsole.tui.fleet import Fleet
+from haconsole.tui.garbage import Quiet
 from haconsole.tui.looking import Looker
 from haconsole.tui.places import PLACES, Place, place
 from haconsole.tui.printable import printable
@@ -112,6 +113,8 @@ class ConsoleApp(ActingApp):
         self._memory = Memory(remember)
         self._trouble: str | None = None
         self._since_tick = self._since_news = 0
+        self.quiet: Quiet | None = None
+        """Who looks for garbage, if this process is the console's alone."""
         self.own_themes, self._theme_problems = themes.load([themes.shipped(), *theme_folders])
         for one in self.own_themes:
             self.register_theme(one)
@@ -140,7 +143,9 @@ class ConsoleApp(ActingApp):
         """What every header says."""
         shown = None if self.cluster is None else self.fleet.kept(self.cluster)
         mark = self.mark(None if shown is None else shown.picture, now)
-        return Standing(self._operator, read_only or self._read_only, now, self.zone, self._trouble, mark)
+        acting = self.under_way
+        unserved = acting is not None and acting.cluster == self.cluster and acting.unserved
+        return Standing(self._operator, read_only or self._read_only, now, self.zone, self._trouble, mark, unserved)
 
     async def ask(self, node: str, prompt: str, *, echo: bool) -> str | None:
         """Ask the operator for a secret that a node wants; None: no answer. One question at a time."""
@@ -232,7 +237,10 @@ class ConsoleApp(ActingApp):
         """Look for news, and again in a moment: by the loop itself, a Textual timer costs ten times the look."""
         if not self.is_running:
             return
-        asyncio.get_running_loop().call_later(TICK_S / PEEKS, self._peek)
+        loop = asyncio.get_running_loop()
+        loop.call_later(TICK_S / PEEKS, self._peek)
+        if self.quiet is not None:
+            self.quiet.collect(loop.time(), self.since_input())
         self._since_tick, self._since_news = self._since_tick + 1, self._since_news + 1
         news = self._since_news >= PEEKS and (at := self.cluster) is not None and self.fleet.has_news(at)
         if not news and self._since_tick < PEEKS:

@@ -62,6 +62,11 @@ class Carrying:
         return self.runs and current is not None and current.step == "hold" and not self.stopping
 
     @property
+    def unserved(self) -> bool:
+        """It measures, now, that clients of a VIP are not served."""
+        return False
+
+    @property
     def parting(self) -> str:
         """What is said when the console is to leave meanwhile."""
         waits = " once the node has done so by its own timer" if self.own_path else ""

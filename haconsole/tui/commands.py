@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -16,12 +16,18 @@ if TYPE_CHECKING:
     from haconsole.tui.app import ConsoleApp
 
 
+ACTIONS: Final = "drain, undrain, stop, start, restart, reload, link-down, link-up, garp, abort, take-over"
+"""What is offered on a node: named here, chosen there."""
+
+
 class Command(NamedTuple):
     """A line of the palette."""
 
     title: str
     what: str
     run: Callable[[], None]
+    also: str = ""
+    """Words that find it too."""
 
 
 class ConsoleCommands(Provider):
@@ -36,7 +42,8 @@ class ConsoleCommands(Provider):
             yield Command("Under way", "its steps and how it ends", console.show_acting)
         elif console.cluster is not None and console.may_act(console.cluster):
             for node in console.spec(console.cluster).nodes:
-                yield Command(f"Actions on {node.name}", "key a", partial(console.offer_actions, node.name))
+                offered = partial(console.offer_actions, node.name)
+                yield Command(f"Actions on {node.name}", f"key a: {ACTIONS}", offered, also=ACTIONS)
         if console.under_way is None and console.has_maintenance(console.cluster):
             yield Command("Maintenance of all nodes, one after the other", "key M", console.action_maintenance)
         if len(console.fleet.names) > 1:
@@ -61,6 +68,6 @@ class ConsoleCommands(Provider):
         matcher = self.matcher(query)
         for command in self._commands():
             title = safe.text(command.title).plain
-            score = matcher.match(title)
+            score = max(matcher.match(title), matcher.match(command.also) if command.also else 0.0)
             if score > 0:
                 yield Hit(score, safe.text(title), command.run, text=title, help=safe.text(command.what).plain)

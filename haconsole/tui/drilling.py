@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LOOK_S = 0.4
 """What is measured is asked for no more often: it costs milliseconds of a long drill."""
 UNVERIFIED = 5
+MORE_TIME = "more time"
 
 
 # --- what the console needs -------------------------------------------------------------------------------
@@ -153,6 +154,8 @@ class Drilling(Carrying):
         """Why `live` is old or missing."""
         self.asking = False
         """The guards of the next drill are being asked."""
+        self.wish: str | None = None
+        """What the operator asked for last while it was held, in words: `more time`."""
         self._finished = False
         self._looked = float("-inf")
 
@@ -186,13 +189,16 @@ class Drilling(Carrying):
 
     @property
     def ended(self) -> Ended | None:
-        """Of the whole row: the first drill that did not pass, else the last one. None: it runs."""
+        """Of the whole row: one that could not be verified, else the first that did not pass, else the last. None: it
+        runs."""
         if self.runs:
             return None
         over = [i for i in self.items if i.outcome is not None]
         if not over:
             return Ended(word="not begun", text=self.items[0].not_begun or "", well=False, code=1)
-        shown = next((i for i in over if i.outcome is not None and i.outcome.code), over[-1])
+        wrong = [i for i in over if i.outcome is not None and i.outcome.code]
+        unverified = (i for i in wrong if i.outcome is not None and i.outcome.code == UNVERIFIED)
+        shown = next(unverified, wrong[0] if wrong else over[-1])
         outcome = shown.outcome
         if outcome is None or outcome.record is None or outcome.record.result is None:
             told = "" if outcome is None else "; ".join(outcome.trouble)
@@ -203,6 +209,15 @@ class Drilling(Carrying):
             well=outcome.code == 0 and len(over) == len(self.items), code=outcome.code,
             look_at=(*record.look_at, *outcome.trouble),
         )  # fmt: skip
+
+    @property
+    def unreached(self) -> str | None:
+        """The node to which the drill itself cut the way: it hears of nothing until it has put back. None: it hears."""
+        return None if self.live is None or not self.runs else self.live.seen.unreached
+
+    @property
+    def unserved(self) -> bool:
+        return self.runs and self.live is not None and any(s > 0 for s in self.live.unserved_s.values())
 
     @property
     def armed(self) -> bool:
@@ -230,7 +245,7 @@ class Drilling(Carrying):
 
     def _next(self, index: int) -> None:
         self._anew()
-        self.at, self.live, self.strip = index, None, Strip()
+        self.at, self.live, self.strip, self.wish = index, None, Strip(), None
         self._looked = float("-inf")
 
     async def _one(self, item: Item, *, again: bool) -> Outcome | None:
@@ -289,7 +304,7 @@ class Drilling(Carrying):
         """Put everything back, and begin no other drill. False: asked for before, or over; nothing changes."""
         if self.stopping or not self.runs:
             return False
-        self.stopping = True
+        self.stopping, self.wish = True, "the abort"
         self.item.run.abort()
         return True
 
@@ -297,13 +312,22 @@ class Drilling(Carrying):
         """Put back now, as planned. False: it is not being held."""
         if not self.holds:
             return False
+        self.wish = "the end of the hold"
         self.item.run.end_hold()
         return True
 
     async def extend(self) -> int | None:
         """Wind the node's timer up again, to its whole time; the seconds, None: it stays as it was."""
         limit = self.plan.action.deadline
-        if not self.holds or limit is None or not await self.item.run.extend(limit.seconds):
+        if not self.holds or limit is None:
+            return None
+        at, self.wish = self.at, MORE_TIME
+        try:
+            extended = await self.item.run.extend(limit.seconds)
+        finally:
+            if self.wish == MORE_TIME:
+                self.wish = None
+        if not extended or self.at != at:
             return None
         self.deadline = self._clock() + limit.seconds
         return limit.seconds

@@ -101,6 +101,10 @@ class FlowRun(Protocol):
     def leave(self) -> None:
         """Leave it where it stands. Once more changes nothing."""
 
+    async def extend(self) -> str:
+        """Move the end of the present node's drain, which the node ends by itself: how that went. What was begun is
+        finished, even if who asked is cancelled. Raises: CannotError: nothing was changed."""
+
     def reboot(self, node: str) -> str | None:
         """The command line that reboots a node of the demo, to be run in another terminal; None: a real node."""
 
@@ -151,6 +155,8 @@ class Maintaining(Carrying):
         self._waits: tuple[Stage, str, str] | None = None
         self._confirmed = confirmed
         self._answer: asyncio.Future[bool] | None = None
+        self.extending = False
+        """The end of the drain is being moved: the node is locked for a moment."""
 
     # --- as all screens see it ----------------------------------------------------------------------------
 
@@ -297,10 +303,20 @@ class Maintaining(Carrying):
 
     def done(self) -> bool:
         """The work on the node is over, without a reboot. False: it is not waited for."""
-        if not self.waits:
+        if not self.waits or self.extending:
             return False
         self.run.done()
         return True
+
+    async def extend(self) -> str:
+        """Move the end of a drain that the node ends by itself. Raises: CannotError: nothing was changed."""
+        if not self.waits or self.extending:
+            raise CannotError("it cannot be extended now")
+        self.extending = True
+        try:
+            return await self.run.extend()
+        finally:
+            self.extending = False
 
     def abort(self) -> bool:
         """Leave it where it stands; what is just being changed is put back. False: asked for before, or over."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from haconsole.tui import hangup
 from haconsole.tui.app import ConsoleApp
 from haconsole.tui.drilling import Drills
+from haconsole.tui.garbage import Quiet, short_collections
 from haconsole.tui.looking import Looker
 from haconsole.tui.source import Clock, ClusterSource, Operations, RunSources
 
@@ -73,9 +72,10 @@ def run_console(
         made(app)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
+    app.quiet = Quiet(loop.time())
     with hangup.watched(_terminal(), loop, app.hung_up, lambda: app.under_way is not None):
         try:
-            with _short_collections():
+            with short_collections():
                 result = app.run(loop=loop)
         finally:
             _put_back(app, loop)
@@ -114,21 +114,6 @@ def _put_back(app: ConsoleApp, loop: asyncio.AbstractEventLoop) -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _short_collections() -> Iterator[None]:
-    """A full garbage collection stops the screen for up to 0.15 s, and a flood of packets caused one every two
-    seconds. What is there at the start stays until the end anyway and is not looked at. The rest is looked at in
-    small parts (about 1 ms): 20,000 objects at once took 5 ms, and their second look 50, in which no key is heard."""
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(5_000, 10, 50)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _leave(loop: asyncio.AbstractEventLoop) -> None:

@@ -85,6 +85,12 @@ class LeftWish:
 
     way: Way
     node: str
+    reason: str | None = None
+    ticket: str | None = None
+    revert_after: str | None = None
+    """The node's own deadline from now on; None: as it is."""
+    leave: bool = False
+    """Only move its end: the node ends it by its own timer."""
 
 
 @runtime_checkable

@@ -55,6 +55,10 @@ class UnderWay(Protocol):
         """It cuts the console's own way: putting back must wait for the node."""
 
     @property
+    def unserved(self) -> bool:
+        """It measures, now, that clients of a VIP are not served: no header is green against that."""
+
+    @property
     def parting(self) -> str:
         """What is said when the console is to leave meanwhile."""
 

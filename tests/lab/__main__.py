@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from typing import TextIO
 
 from .harness import (
     Lab,
@@ -96,9 +97,11 @@ def _up(options: argparse.Namespace) -> int:
         print(f"the pair is up after {time.monotonic() - start:.1f} s", file=sys.stderr)
         environment = {"HACONSOLE_CONFIG": str(config)}
         if options.argv:
+            ends = "`python -m tests.lab down` removes it" if lab.keep else "it goes when the command ends"
+            _explain(lab, environment, ends, to=sys.stderr)
             process = lab.operator_popen(options.argv, env=environment, start_new_session=False)
             return _wait(process)
-        _explain(lab, environment)
+        _explain(lab, environment, "`python -m tests.lab down` removes it" if lab.keep else "Ctrl-C removes it")
         if not options.keep:
             signal.pause()
     return 0
@@ -113,14 +116,16 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
         signal.signal(signal.SIGINT, before)
 
 
-def _explain(lab: Lab, environment: dict[str, str]) -> None:
+def _explain(lab: Lab, environment: dict[str, str], ends: str, *, to: TextIO | None = None) -> None:
+    """From a second terminal: how to be at the operator's place, and on the nodes. `to`: None is stdout."""
     setting = " ".join(f"{key}={shlex.quote(value)}" for key, value in environment.items())
     place = shlex.join(lab.operator_argv([]))
-    print(f"haconsole on this pair:  {place} env {setting} haconsole")
-    print(f"a shell at the operator's place:  {place} env {setting} {os.environ.get('SHELL', '/bin/sh')}")
+    haconsole = shlex.join((sys.executable, "-m", "haconsole"))
+    print(f"haconsole on this pair:  {place} env {setting} {haconsole} status", file=to)
+    print(f"a shell at the operator's place:  {place} env {setting} {os.environ.get('SHELL', '/bin/sh')}", file=to)
     for node in lab.nodes.values():
-        print(f"a root shell in {node.name} ({node.suite}):  {shlex.join(node.argv('bash'))}")
-    print("`python -m tests.lab down` removes it" if lab.keep else "Ctrl-C removes it", flush=True)
+        print(f"a root shell in {node.name} ({node.suite}):  {shlex.join(node.argv('bash'))}", file=to)
+    print(ends, file=to, flush=True)
 
 
 if __name__ == "__main__":

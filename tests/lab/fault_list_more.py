@@ -81,6 +81,7 @@ MORE: Final = (
         f"rp-filter-drops/{ONE}//{VIP1}",
         ids("vip-not-serving"),
     ),
+    Fault("route with the VIP as source left", more.source_route_left, f"source-route-left/{TWO}//{VIP1}"),
     Fault("two links in one network", more.second_link_in_the_lan, f"arp-flux/{ONE}//"),
     Fault(
         "link-local address lost",

@@ -121,6 +121,21 @@ def asymmetric_vip(lab: Lab) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def source_route_left(lab: Lab) -> Iterator[None]:
+    """proxy-serv02 had the first VIP for a moment, and a route of another table still says to send from it."""
+    node, far = two(lab), "198.18.0.0/15"
+    node.sh(
+        f"ip addr add {VIP1}/32 dev lo && ip rule add to {far} lookup 78 && "
+        f"ip route add {far} via {ORIGIN_ADDRESS} dev eth1 src {VIP1} table 78; ip addr del {VIP1}/32 dev lo"
+    )
+    try:
+        yield
+    finally:
+        node.exec("ip", "rule", "del", "to", far, "lookup", "78", check=False)
+        node.exec("ip", "route", "flush", "table", "78", check=False)
+
+
+@contextlib.contextmanager
 def second_link_in_the_lan(lab: Lab) -> Iterator[None]:
     """A second interface with an address in the LAN."""
     node = one(lab)

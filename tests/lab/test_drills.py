@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -135,6 +136,33 @@ def test_a_drill_whose_console_was_killed_is_ended_by_resume_with_an_honest_repo
             assert "routes of eth" in told["text"], told["text"]
     again = command.run("drill", "resume")
     assert again.code == 2 and "no drill is under way" in again.err
+
+
+@pytest.mark.soak
+def test_resume_takes_nothing_from_a_living_console_that_adopted_the_drill_and_ends_it_when_that_let_go(
+    healthy_lab: Lab, command: Command
+) -> None:
+    before = standings(healthy_lab)
+    running = command.start(*words("squid-stop", hold="50s"), kill_after="verify")
+    until(lambda: running.process.poll() is not None, 120, f"killed: {running.lines}")
+    running.wait()
+    other = Command(healthy_lab, command.folder, operator="bea")
+    until(lambda: ("operation-left", TWO) in other.findings(), 40, "the lock that nothing outlives is stale")
+    adopted = other.start(*other.words("take-over", "--revert-after", "5m"))
+    adopted.step("extend")
+    refused = command.run("drill", "resume", "-o", "json")
+    assert (refused.code, refused.out) == (3, ""), refused.err
+    assert "bea on " in refused.err and "its console may live" in refused.err and "--break-lock drill-" in refused.err
+    assert healthy_lab.holders(VIP1) == [TWO] and adopted.process.poll() is None, "it is held, as bea wants it"
+    adopted.process.send_signal(signal.SIGINT)
+    assert adopted.wait().code == 4
+    done = command.run("drill", "resume", "-o", "json")
+    (told,) = documents(done)
+    assert (done.code, told["result"], told["resumed"]) == (4, "aborted", True), told["text"]
+    assert not [c for c in told["hypothesis"]["after"] if c["ok"] is not True]
+    until(lambda: standings(healthy_lab) == before, 30, "as before")
+    audited = [(e.what, e.result) for e in command.audited() if e.text.startswith("resume")]
+    assert audited[:2] == [("asked", None), ("refused", "refused")]
 
 
 @pytest.mark.soak

@@ -251,14 +251,22 @@ def test_the_next_console_sees_a_dead_one_and_squid_start_takes_over(healthy_lab
     until(lambda: standings(healthy_lab) == before, 30, "as before")
     assert kept(healthy_lab.nodes[ONE]) == set()
     assert revert_units(healthy_lab.nodes[ONE]) == [], "its revert is disarmed"
-    # What disturbs wants the dead one named: its lock is still on the other node.
-    refused = command.node("squid-stop", "--revert-after", "15s")
-    assert refused.code == 3
-    assert "no-other-operation" in refused.document["text"]
-    (guard,) = (g for g in refused.document["guards"] if g["id"] == "no-other-operation")
-    operation = guard["evidence"].rpartition(" ")[2]
-    named = command.node("garp", "--break-lock", operation, node=TWO)
-    assert named.code == 0, named.err
+    assert _all_kept(healthy_lab) == {ONE: set(), TWO: set()}, "the dead one's stale lock on the other node, too"
+
+
+def test_what_was_left_to_a_node_s_own_timer_is_ended_by_the_very_start(healthy_lab: Lab, command: Command) -> None:
+    before = standings(healthy_lab)
+    running = command.start(*command.words("squid-stop", "--revert-after", "5m"))
+    running.step("verify")
+    running.kill()
+    running.wait()
+    until(lambda: ("operation-left", TWO) in command.findings(), 40, "the lock that nothing outlives is stale")
+    left = command.node("take-over", "--revert-after", "5m", "--leave")
+    assert left.code == 0, left.err
+    done = command.node("squid-start")
+    assert (done.code, done.document["result"]) == (0, "done"), (done.out, done.err)
+    assert revert_units(healthy_lab.nodes[ONE]) == [], "its revert is disarmed"
+    until(lambda: standings(healthy_lab) == before, 30, "as before")
     assert _all_kept(healthy_lab) == {ONE: set(), TWO: set()}
 
 

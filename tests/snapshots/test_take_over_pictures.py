@@ -5,9 +5,11 @@ Look at them before updating: `pytest tests/snapshots --snapshot-update`.
 
 import pytest
 
+from haconsole.tui.screens.take_over import LeftWordsScreen
 from tests.unit.tui import scenes
 from tests.unit.tui.driving import press, until
 from tests.unit.tui.operating import left_behind, offering, pictured
+from tests.unit.tui.test_actions import at
 from tests.unit.tui.test_take_over import ABORT, TAKE, offered, question
 
 SIZES = {"small": (80, 24), "large": (160, 48)}
@@ -27,6 +29,12 @@ async def asked(pilot, app):
     await question(pilot, app, TAKE)
 
 
+async def worded(pilot, app):
+    await offered(pilot, app, TAKE)
+    await press(pilot, "enter")
+    await at(pilot, app, LeftWordsScreen)
+
+
 async def held(pilot, app):
     await asked(pilot, app)
     await press(pilot, "tab", *scenes.ONE, "enter")
@@ -34,7 +42,7 @@ async def held(pilot, app):
 
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
-@pytest.mark.parametrize("far", [list_, asked, held], ids=["offers", "question", "held"])
+@pytest.mark.parametrize("far", [list_, worded, asked, held], ids=["offers", "words", "question", "held"])
 def test_of_a_dead_console(snap_compare, far, size):
     app, _ = offering(left_behind())
 

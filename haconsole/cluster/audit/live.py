@@ -273,8 +273,8 @@ def changed_since_start(known: Known, node: NodePicture, view: View, asked: Node
         return
     reloads = [
         o.at
-        for o in known.picture.log
-        if o.origin == node.name and o.source == "keepalived" and o.text.startswith(("Reloading", "Reload complete"))
+        for o in known.picture.lines(node.name, "keepalived")
+        if o.text.startswith(("Reloading", "Reload complete"))
     ]
     last = max([since, *reloads])
     for name in view.conf.files:

@@ -50,13 +50,27 @@ def table(views: Sequence[View], groups: Mapping[Key, Sequence[Inst]]) -> tuple[
     if len(views) < 2:
         return ()
     found: list[Setting] = [_setting("", "router_id", DIFFER, [_router_id(v) for v in views])]
-    for members in groups.values():
+    for members in _routers(groups):
         by = {id(m.view): m for m in members}
         here = [by.get(id(v)) for v in views]
         for name, rule, value in _ROWS:
             found.append(_setting(members[0].name, name, rule, [None if m is None else value(m) for m in here]))
         found.append(_password(members[0].name, here))
     return tuple(found)
+
+
+def _routers(groups: Mapping[Key, Sequence[Inst]]) -> Iterator[Sequence[Inst]]:
+    """The instances to be held against each other: by VRID; those that have no partner under theirs by name."""
+    alone: dict[tuple[str, int], list[Inst]] = {}
+    for members in groups.values():
+        if len(members) == 1:
+            alone.setdefault((members[0].name, members[0].family), []).append(members[0])
+    for members in groups.values():
+        namesakes = alone.get((members[0].name, members[0].family), []) if len(members) == 1 else []
+        if len({id(m.view) for m in namesakes}) < len(namesakes) or len(namesakes) < 2:
+            yield members
+        elif namesakes[0] is members[0]:
+            yield namesakes
 
 
 def _setting(instance: str, name: str, rule: str, values: Sequence[str | None]) -> Setting:

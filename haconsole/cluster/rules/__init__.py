@@ -19,6 +19,8 @@ from haconsole.cluster.rules import (
     nodes,
     operations,
     redundancy,
+    selinux,
+    serving,
     settings,
     squid,
     starts,
@@ -32,11 +34,13 @@ __all__ = ["findings"]
 
 _FAMILIES = (
     vips.rules,
+    serving.rules,
     wire.rules,
     daemon.rules,
     instances.rules,
     settings.rules,
     complaints.rules,
+    selinux.rules,
     flaps.rules,
     squid.rules,
     host.rules,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from shlex import quote
 from typing import Final
 
@@ -10,7 +10,7 @@ from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
 from haconsole.model.events import Subject
 from haconsole.model.findings import Evidence, Finding
-from haconsole.model.readings import Listener, StateSource, UnitReading, VrrpState
+from haconsole.model.readings import Address, Listener, StateSource, UnitReading, VrrpState
 from haconsole.model.spec import IpAddress
 
 LASTING_S: Final = 3.0
@@ -62,6 +62,29 @@ def since_text(picture: ClusterPicture, at: float | None) -> str:
 def by_kernel(node: NodePicture, text: str, at: float | None = None) -> Evidence:
     """The kernel's word: addresses and links."""
     return Evidence(source=f"kernel on {node.name}", text=text, at=node.kernel_at if at is None else at)
+
+
+def address_on(node: NodePicture, vip: VipPicture) -> Address | None:
+    """The VIP as the node's kernel has it."""
+    held = node.kernel.addresses if node.kernel is not None else ()
+    return next((a for a in held if a.address.ip == vip.address), None)
+
+
+def kernels(picture: ClusterPicture, vip: VipPicture) -> Iterator[Evidence]:
+    """What each kernel says of the address; of a node that could not be asked, that."""
+    for node in picture.nodes:
+        held = node.holds(vip.address)
+        if held is None:
+            yield Evidence(source=f"kernel on {node.name}", text="could not be asked", at=None)
+        elif (address := address_on(node, vip)) is not None:
+            yield by_kernel(node, f"{vip.address} is on {address.interface}", vip.since)
+        else:
+            yield by_kernel(node, f"{vip.address} is not there")
+
+
+def by_host(node: NodePicture, text: str) -> Evidence:
+    """The kernel's word on routes, disks, connections, path filters."""
+    return by_kernel(node, text, node.host_at)
 
 
 def by_systemd(node: NodePicture, text: str, at: float | None = None) -> Evidence:
@@ -148,7 +171,7 @@ def look_at_link(node: NodePicture, interface: str) -> str:
 def down_since(picture: ClusterPicture, node: NodePicture, interface: str) -> float | None:
     """When the kernel told that the link went down; None: not seen."""
     texts = {f"{interface} down", f"{interface} up, no carrier", f"{interface} is gone"}
-    said = (o for o in reversed(picture.log) if o.origin == node.name and o.source == "kernel")
+    said = reversed(picture.lines(node.name, "kernel"))
     found = next((o for o in said if o.text == f"{interface} up" or o.text in texts), None)
     return None if found is None or found.text not in texts else found.at
 

@@ -67,11 +67,10 @@ def _running(node: NodePicture) -> bool:
 def _lines(picture: ClusterPicture, node: NodePicture) -> Iterator[Occurrence]:
     """What the daemon that runs now has said, newest first."""
     begin = None if node.keepalived_since is None else node.keepalived_since - START_ERROR_S
-    for o in reversed(picture.log):
+    for o in reversed(picture.lines(node.name, "keepalived")):
         if begin is not None and o.at < begin:
             return
-        if o.origin == node.name and o.source == "keepalived":
-            yield o
+        yield o
 
 
 def _evidence(node: NodePicture, o: Occurrence) -> Evidence:

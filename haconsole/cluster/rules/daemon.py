@@ -154,8 +154,8 @@ def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
     """
     lines = [
         (m[1], o)
-        for o in picture.log
-        if o.origin == node.name and o.source == "keepalived" and picture.at - o.at <= FLAP_S
+        for o in picture.lines(node.name, "keepalived")
+        if picture.at - o.at <= FLAP_S
         if (m := _MASTER_LINE.fullmatch(o.text)) is not None
     ]
     source, unit = f"keepalived's log on {node.name}", picture.spec.keepalived_service
@@ -184,10 +184,10 @@ def adverts_blocked(picture: ClusterPicture, node: NodePicture) -> Iterator[Find
     """
     intervals = {i.name: i.advert_interval_s or 1.0 for i in node.instances or ()}
     last: dict[str, tuple[Occurrence, str, str]] = {}
-    for o in reversed(picture.log):
+    for o in reversed(picture.lines(node.name, "keepalived")):
         if picture.at - o.at > SEND_S + 4 * max(intervals.values(), default=1.0):
             break
-        if o.origin == node.name and o.source == "keepalived" and (m := _SEND_LINE.fullmatch(o.text)) is not None:
+        if (m := _SEND_LINE.fullmatch(o.text)) is not None:
             fresh = picture.at - o.at <= SEND_S + 4 * intervals.get(m[1], 1.0)
             if fresh:
                 last.setdefault(m[1], (o, m[2], m[3]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from shlex import quote
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture
@@ -35,8 +36,8 @@ def falls(picture: ClusterPicture, node: NodePicture, since: float) -> Falls:
     """
     seen: dict[tuple[str, str, str], list[Occurrence]] = {}
     last: dict[tuple[str, str, str], bool] = {}
-    for o in picture.log:
-        if o.at < since or o.origin != node.name or (told := _told(o)) is None:
+    for o in (*picture.lines(node.name, "kernel"), *picture.lines(node.name, "keepalived")):
+        if o.at < since or (told := _told(o)) is None:
             continue
         kind, name, up = told
         place = (o.source, kind, name)
@@ -77,7 +78,9 @@ def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
             continue
         unit = picture.spec.keepalived_service
         if kind == "link":
-            what, remedy = link_name(node, name), look_at_link(node, name)
+            what = link_name(node, name)
+            calm = f"until it is mended: haconsole node drain {node.name} keeps the VIPs where they are still"
+            remedy = f"{look_at_link(node, name)}; errors: ethtool -S {quote(name)}; {calm}"
         else:
             what = f"the check {name}"
             command = script_command(node, name) or f"the script of {name}"

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture
-from haconsole.cluster.rules.common import link_trouble, listed
-from haconsole.model.findings import Evidence, Finding, Severity
-from haconsole.model.readings import FileSystem
+from haconsole.cluster.rules.common import by_host, link_trouble, listed
+from haconsole.model.findings import Finding, Severity
+from haconsole.model.host import FileSystem
 
 MIB: Final = 1 << 20
 FULL_BYTES: Final = 64 * MIB
@@ -35,27 +35,20 @@ def default_route_missing(picture: ClusterPicture, node: NodePicture) -> Iterato
     public = node.spec.public_interface
     if not node.route_lost or node.host is None or (public is not None and link_trouble(node, public) is not None):
         return  # with its link the kernel drops the route: `link-down` tells
-    others = [(n.name, n.host.default_routes[0]) for n in picture.nodes if n.host and n.host.default_routes]
-    like = f", as on {others[0][0]} ({others[0][1]})" if others else ""
+    others = [(n, n.host.default_routes[0]) for n in picture.nodes if n.host and n.host.default_routes]
+    like = f", as on {others[0][0].name} ({others[0][1]})" if others else ""
     yield Finding(
         id="default-route-missing",
         severity=Severity.WARNING,
         node=node.name,
         summary=f"{node.name} has no default route: its squid reaches no origin",
         evidence=(
-            _told(node, "ip route show default: nothing"),
-            *(
-                Evidence(source=f"kernel on {n}", text=f"default route {r}", at=picture.node(n).host_at)
-                for n, r in others
-            ),
+            by_host(node, "ip route show default: nothing"),
+            *(by_host(n, f"default route {r}") for n, r in others),
         ),
         remedy=f"on {node.name}: ip route replace default via GATEWAY{f' dev {public}' if public else ''}{like}; an "
         f"interface that was down does not bring its routes back by itself",
     )
-
-
-def _told(node: NodePicture, text: str) -> Evidence:
-    return Evidence(source=f"kernel on {node.name}", text=text, at=node.host_at)
 
 
 def _full(disk: FileSystem) -> str | None:
@@ -81,7 +74,7 @@ def disk_full(node: NodePicture) -> Iterator[Finding]:
         severity=Severity.WARNING,
         node=node.name,
         summary=f"{node.name}: no room is left on {listed(d.path for d, _ in full)} ({full[0][1]})",
-        evidence=tuple(_told(node, f"{d.path}: {why}") for d, why in full),
+        evidence=tuple(by_host(node, f"{d.path}: {why}") for d, why in full),
         remedy=f"on {node.name}: df -h {full[0][0].path}; du -xh --max-depth=2 {full[0][0].path} | sort -h | tail",
     )
 
@@ -100,6 +93,6 @@ def connections_full(node: NodePicture) -> Iterator[Finding]:
         severity=Severity.WARNING,
         node=node.name,
         summary=f"{node.name}: netfilter tracks {told} of at most {limit} connections: new clients are dropped",
-        evidence=(_told(node, f"nf_conntrack_count {told}, nf_conntrack_max {limit}"),),
+        evidence=(by_host(node, f"nf_conntrack_count {told}, nf_conntrack_max {limit}"),),
         remedy=f"on {node.name}: sysctl net.netfilter.nf_conntrack_max={2 * limit} (and in /etc/sysctl.d)",
     )

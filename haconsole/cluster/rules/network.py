@@ -9,19 +9,31 @@ from shlex import quote
 from typing import Final
 
 from haconsole.cluster.picture import ClusterPicture, NodePicture, VipPicture
-from haconsole.cluster.rules.common import NO_ANSWER_TO_SYN, by_client, by_kernel, link_trouble, listed, present
-from haconsole.model.findings import Evidence, Finding, Severity
+from haconsole.cluster.rules.common import (
+    NO_ANSWER_TO_SYN,
+    by_client,
+    by_host,
+    by_kernel,
+    link_trouble,
+    listed,
+    present,
+)
+from haconsole.model.findings import Finding, Severity
 from haconsole.model.readings import Address
 from haconsole.parse.keepalived_conf import vrrp_instances
 
 ONE_HOST: Final = 31
 """Networks of this length and longer have no neighbours that could meet two links of a node."""
 
+_SHOWN: Final = 5
+
 
 def rules(picture: ClusterPicture) -> Iterator[Finding]:
     """Every finding of the family."""
     for vip in picture.vips:
         yield from path_filtered(picture, vip)
+        for node in picture.nodes:
+            yield from source_route_left(picture, node, vip)
     for node in picture.nodes:
         yield from arp_flux(picture, node)
         yield from duplicate(picture, node)
@@ -66,16 +78,49 @@ def path_filtered(picture: ClusterPicture, vip: VipPicture) -> Iterator[Finding]
         summary=f"{node.name} drops what clients send to {vip.address}: its answers would not leave by "
         f"{held.interface}, and rp_filter is strict there",
         evidence=present(
-            Evidence(
-                source=f"kernel on {node.name}",
-                text=f"TcpExt IPReversePathFilter: {count} packets dropped within {seconds:.0f} s; rp_filter 1 on "
+            by_host(
+                node,
+                f"TcpExt IPReversePathFilter: {count} packets dropped within {seconds:.0f} s; rp_filter 1 on "
                 f"{held.interface}",
-                at=node.host_at,
             ),
             by_client(vip),
         ),
         remedy=f"on {node.name}: ip route get CLIENT from {vip.address}; ip rule; either mend the route, or "
         f"sysctl net.ipv4.conf.{link}.rp_filter=2 (and in /etc/sysctl.d)",
+    )
+
+
+def source_route_left(picture: ClusterPicture, node: NodePicture, vip: VipPicture) -> Iterator[Finding]:
+    """The node sends from a VIP that it does not have: a route outside of the main table says so.
+
+    Means: answers to what it sends there reach the VIP's holder, which resets or drops them. With an address the
+    kernel takes its routes out of the main table, and leaves those of other tables (IPv4; run on Linux 6.18).
+    Proof: the route, a rule that looks its table up for packets without a source, and the addresses: both were read
+    after the holders had changed for the last time.
+    Can be wrong: nothing may be sent to where the route leads.
+    """
+    host, since = node.host, vip.since
+    if node.holds(vip.address) is not False or host is None or not vip.settled:
+        return
+    if since is not None and (node.host_at is None or node.host_at < since + picture.policy.settle_s):
+        return  # keepalived takes its own routes away a moment after the address
+    left = [r for r in host.source_routes or () if r.source == vip.address]
+    if not left:
+        return
+    holder = f", which {listed(vip.holders)} has" if vip.holders else ""
+    there = listed(dict.fromkeys(r.route.split()[0] for r in left))
+    yield Finding(
+        id="source-route-left",
+        severity=Severity.WARNING,
+        node=node.name,
+        vip=vip.address,
+        summary=f"{node.name} sends from {vip.address}{holder}, to {there}: no answer comes back",
+        evidence=(
+            *(by_host(node, f"route {r.route}; rule {r.rule}") for r in left[:_SHOWN]),
+            by_kernel(node, f"{vip.address} is not there"),
+        ),
+        remedy=f"on {node.name}: ip route del {left[0].route}; let keepalived add and remove it with the VIP "
+        "(virtual_routes)",
     )
 
 
@@ -122,7 +167,7 @@ def arp_flux(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
         summary=f"{node.name}: {'; '.join(t for _, _, t in found)}: neighbours may send to the wrong one",
         evidence=(
             *(by_kernel(node, _shown(a)) for a in dict.fromkeys(a for pair in found.values() for a in pair)),
-            *(by_kernel(node, f"arp_ignore is 0 on {u} and {s}", node.host_at) for u, s, _ in found),
+            *(by_host(node, f"arp_ignore is 0 on {u} and {s}") for u, s, _ in found),
         ),
         remedy=f"on {node.name}: one of them without an address in that network, or sysctl "
         "net.ipv4.conf.all.arp_ignore=1 net.ipv4.conf.all.arp_announce=2 (and in /etc/sysctl.d)",

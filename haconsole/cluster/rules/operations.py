@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from haconsole.cluster.left import console_gone
@@ -49,7 +49,7 @@ def _noted_drain(picture: ClusterPicture, node: NodePicture, told: NodeOperation
         id="drain-noted",
         severity=Severity.INFO,
         node=node.name,
-        summary=clean(f"{summary}; it should have ended at {note.until}" if late else summary),
+        summary=clean(f"{summary}; it should have ended at {_shown(note.until)}" if late else summary),
         evidence=_evidence(
             node,
             clean(
@@ -72,8 +72,8 @@ def _end_of_drain(node: str, told: NodeOperation) -> str:
 
 def why_drained(note: DrainNote) -> str:
     """`: kernel update, since ..., until ...`."""
-    words = [f": {note.reason}" if note.reason else "", f", since {note.since}" if note.since else ""]
-    return "".join([*words, f", until {note.until}" if note.until else ""])
+    words = [f": {note.reason}" if note.reason else "", f", since {_shown(note.since)}" if note.since else ""]
+    return "".join([*words, f", until {_shown(note.until)}" if note.until else ""])
 
 
 def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) -> Iterator[Finding]:
@@ -113,7 +113,7 @@ def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) 
         summary=clean(f"{node.name} is still locked by {who} ({what}), whose console is gone"),
         evidence=_evidence(node, clean(f"lock of {lock.operation}: nobody renews it")),
         remedy=clean(
-            f"end it, or go on with it: {ways}; what restores service (start, link-up, undrain) takes the lock over, "
+            f"end it, or go on with it: {ways}; squid-start, keepalived-start and undrain take the lock over, "
             f"other actions with --break-lock {lock.operation}"
         ),
     )
@@ -130,6 +130,15 @@ def _incomplete(node: NodePicture, told: NodeOperation) -> Iterator[Finding]:
             evidence=_evidence(node, clean(f"outcome of {told.saved or 'an operation'}: incomplete")),
             remedy=f"on {node.name}: journalctl -t haconsole; ls /run/haconsole/operation",
         )
+
+
+def _shown(text: str | None) -> str:
+    """`28 Nov 20:49 UTC`; what is no time as it stands."""
+    at = _time(text)
+    try:
+        return text or "?" if at is None else datetime.fromtimestamp(at, UTC).strftime("%d %b %H:%M UTC")
+    except (ValueError, OverflowError, OSError):  # in year 1, or 9999, of a zone far away
+        return text or "?"
 
 
 def _time(text: str | None) -> float | None:

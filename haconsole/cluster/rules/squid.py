@@ -283,8 +283,8 @@ def worker_died(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]
     begin = picture.at - WORKER_S if node.squid_since is None else max(node.squid_since, picture.at - WORKER_S)
     died = [
         (m["end"], o)
-        for o in reversed(picture.log)
-        if o.at >= begin and o.origin == node.name and o.source == "squid"
+        for o in reversed(picture.lines(node.name, "squid"))
+        if o.at >= begin
         if (m := _WORKER.fullmatch(o.text)) is not None
     ]
     if not died or not unit_up(node.squid_unit):

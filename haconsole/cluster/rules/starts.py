@@ -71,9 +71,8 @@ def master_at_start(picture: ClusterPicture, node: NodePicture) -> Iterator[Find
 def _lines(picture: ClusterPicture, node: NodePicture) -> list[tuple[float, str, VrrpState | None, Occurrence]]:
     """(when, instance, state) of the last minutes; state None: keepalived began."""
     found: list[tuple[float, str, VrrpState | None, Occurrence]] = []
-    for o in picture.log:
-        old = o.at < picture.at - FLAP_S
-        if old or o.origin != node.name or o.source != "keepalived" or not any(w in o.text for w in _WORDS):
+    for o in picture.lines(node.name, "keepalived"):
+        if o.at < picture.at - FLAP_S or not any(w in o.text for w in _WORDS):
             continue
         fact = keepalived_log.fact("Keepalived_vrrp", o.text)
         if fact is None:

@@ -36,9 +36,9 @@ def mute(picture: ClusterPicture, routers: tuple[OwnRouter, ...]) -> Iterator[Fi
         if not found:
             continue
         evidence: list[Evidence] = []
+        place = picture.wire.place(node.name)
         for router, instance, silent in found:
             text = f"listening on {instance.interface}: no own advert of {router.vrid} for {silent:.1f} s"
-            place = picture.wire.place(node.name)
             evidence += (
                 by_instance(node, instance),
                 Evidence(source=f"wire at {node.name}", text=text, at=None if place is None else place.until),
@@ -56,6 +56,7 @@ def mute(picture: ClusterPicture, routers: tuple[OwnRouter, ...]) -> Iterator[Fi
             evidence=tuple(evidence),
             remedy=f"on {node.name}: nft list ruleset, or iptables -S OUTPUT: accept protocol vrrp (112); "
             f"journalctl -u {picture.spec.keepalived_service} -n 50",
+            since=None if place is None else place.until - max(s for _, _, s in found),
         )
 
 

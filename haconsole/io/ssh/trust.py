@@ -168,6 +168,7 @@ def refuse(target: Target, trust: Trust, offered: Offered | None, reason: str) -
 
 def _unknown(target: Target, trust: Trust, offered: Offered) -> ProblemError:
     what = "the authority of its host certificate" if offered.authority else "its host key"
+    at = target.label if target.label == target.host else f"{target.label}: {target.host}"
     file = shlex.quote(str(trust.files[0]))
     add = f"echo {shlex.quote(offered.line)} >> {file}"
     scan = f"ssh-keyscan -p {offered.port} -t {offered.type} {shlex.quote(target.host)}"
@@ -179,7 +180,7 @@ def _unknown(target: Target, trust: Trust, offered: Offered) -> ProblemError:
         steps.append(f"The same line comes from: {scan} >> {file}")
     return problems.fail(
         ProblemKind.HOST_KEY_UNKNOWN,
-        f"{target.label}: {target.host}: {what} is in no known_hosts file: {offered.type} {offered.fingerprint}",
+        f"{at}: {what} is in no known_hosts file: {offered.type} {offered.fingerprint}",
         "\n".join(steps),
         offered.line,
     )

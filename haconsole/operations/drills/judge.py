@@ -13,7 +13,7 @@ from haconsole.model.drill import Claim, Doubt, Measured, Range
 from haconsole.model.readings import LogFactKind
 from haconsole.operations.actions import Kind
 from haconsole.operations.drills.expect import LineExpected, Move
-from haconsole.operations.drills.figures import EARLY_S, Case, figure, injected, lost_in, takeover, took, vips
+from haconsole.operations.drills.figures import EARLY_S, Case, figure, injected, lost_in, put_back, takeover, took, vips
 from haconsole.operations.drills.outages import Lost
 from haconsole.operations.drills.parts import Expects
 
@@ -152,9 +152,9 @@ def _line(case: Case, expected: LineExpected) -> Claim:
 
 
 def _after(case: Case, at: float) -> str:
-    change, back = injected(case), case.put_back_at
-    if back is not None and at >= back:
-        return f"{at - back:.3f} s after it was put back"
+    change, asked, back = injected(case), case.put_back_at, put_back(case)
+    if asked is not None and back is not None and at >= min(asked, back.at) - EARLY_S:
+        return f"{max(0.0, at - back.at):.3f} s after it was put back"
     return f"{at - change.at:.3f} s after the injection" if change is not None else f"at {at:.3f}"
 
 

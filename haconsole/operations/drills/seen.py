@@ -164,6 +164,12 @@ class Seen:
         if told.step == "change" and told.ok and self.phase is Phase.INJECT:
             self.phase = Phase.TAKEOVER
 
+    def heals_in(self, now: float) -> float | None:
+        """Seconds until the node puts back by itself, as it last told; None: it has not."""
+        if self.left_s is None or self.left_at is None:
+            return None
+        return max(0.0, self.left_s - (now - self.left_at))
+
     def say(self, at: float, text: str, node: str | None = None) -> None:
         """A line of the console's own."""
         self._say(at, 0.0, node, Source.CONSOLE, text)

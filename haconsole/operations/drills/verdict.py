@@ -27,6 +27,8 @@ class Ended:
     """It tripped after everything had moved as expected: while it was held."""
     causes: tuple[str, ...] = ()
     """Findings that were not there before, when it went wrong."""
+    against: tuple[str, ...] = ()
+    """Guards, with their evidence, against which the operator went on: what was known to be wrong beforehand."""
     busy: str | None = None
     """That the machine which measured was too busy for it (`figures.Clients.busy`)."""
 
@@ -34,6 +36,8 @@ class Ended:
 def verdict(ended: Ended, claims: Sequence[Claim], expected: Expected, measured: Measured) -> tuple[Verdict, str]:
     """The verdict and why. claims: those of during and after."""
     because = f". Found meanwhile: {'; '.join(ended.causes)}" if ended.causes else ""
+    if ended.against:
+        because = f". The operator went on against {'; '.join(ended.against)}{because}"
     if expected.lost:
         because = f". Predicted for {'; for '.join(expected.lost)}{because}"
     if ended.result is Result.REFUSED:

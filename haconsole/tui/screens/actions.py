@@ -10,15 +10,14 @@ from haconsole.cluster.conclude import Snapshot
 from haconsole.tui import safe
 from haconsole.tui.screens.action_words import WordsScreen
 from haconsole.tui.screens.base import OverScreen
-from haconsole.tui.screens.take_over import TakeOverScreen
-from haconsole.tui.source import CannotError, LeftWish, Operations
+from haconsole.tui.screens.take_over import LeftWordsScreen
 from haconsole.tui.view import levels
 from haconsole.tui.view.action_left import LeftOffer, left_details, left_offers, left_rows
 from haconsole.tui.view.action_offers import Offer, maintenance_rows, node_rows, offer_details, offer_rows, offers
 from haconsole.tui.view.findings import verdict_line
 from haconsole.tui.view.header import header
 from haconsole.tui.view.keys import Hint
-from haconsole.tui.view.text import Level, Line, Tone, say, sign
+from haconsole.tui.view.text import Line, Tone, say
 from haconsole.tui.widgets.lines import LinePane
 from haconsole.tui.widgets.toned import Bar
 
@@ -128,29 +127,10 @@ class ActionsScreen(OverScreen):
     # --- what another console began -----------------------------------------------------------------------
 
     def _choose(self, left: LeftOffer) -> None:
-        operations = self.console.operations(self.cluster)
-        if left.why_not is not None or operations is None:
+        if left.why_not is not None or self.console.operations(self.cluster) is None:
             safe.notify(self.console, f"{left.title} is not possible: {left.why_not or 'this console only looks'}")
             return
-        about = self.query_one("#about", LinePane)
-        about.title(
-            (sign(Level.BUSY), say(" every node is asked what is under way; nothing is touched yet", Tone.BUSY))
-        )
-        self.run_worker(self._ask(operations, left), name="prepare", exclusive=True)
-
-    async def _ask(self, operations: Operations, left: LeftOffer) -> None:
-        try:
-            prepared = await operations.prepare_left(LeftWish(way=left.way, node=left.left.node))
-        except CannotError as error:
-            self._about()
-            safe.notify(self.console, f"{left.title}: {error}", severity="warning")
-            return
-        if self.console.screen is self:
-            screen = TakeOverScreen(self.cluster, prepared)
-            if screen.refused:
-                operations.refused(prepared)
-            self._about()
-            self.console.push_screen(screen)
+        self.console.push_screen(LeftWordsScreen(self.cluster, left))
 
 
 def _title(text: str) -> Line:

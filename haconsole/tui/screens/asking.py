@@ -29,6 +29,13 @@ READING = "reading every node, asking what the guards need"
 _HOW: Line = (say("Enter: the guards are asked; nothing is touched before the node's name is typed", Tone.QUIET),)
 
 
+def show_head(screen: OverScreen, cluster: str, now: float) -> None:
+    """The header of a screen about one cluster."""
+    snapshot = screen.console.snapshot(cluster)
+    standing = screen.console.standing(now, read_only=snapshot.picture.spec.read_only)
+    screen.query_one("#head", Bar).show(header(cluster, verdict_line(snapshot), standing, screen.size.width))
+
+
 class FieldLine(Horizontal):
     """A name and what is typed."""
 
@@ -114,10 +121,7 @@ class AskingScreen(OverScreen):
         yield self.keys()
 
     def look(self, now: float) -> None:
-        console = self.console
-        snapshot = console.snapshot(self.cluster)
-        standing = console.standing(now, read_only=snapshot.picture.spec.read_only)
-        self.query_one("#head", Bar).show(header(self.cluster, verdict_line(snapshot), standing, self.size.width))
+        show_head(self, self.cluster, now)
         about = self.query_one("#about", LinePane)
         flat = self.has_class("-flat")
         rows = self.rows(self.size.width - (3 if flat else 5))

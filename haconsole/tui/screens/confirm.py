@@ -38,6 +38,8 @@ class ConfirmScreen(OverScreen):
         Binding("down", "scroll(1)", "Down", show=False, id="pane.down"),
         Binding("pageup", "page(-1)", "Page up", show=False, id="pane.pageup"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="pane.pagedown"),
+        Binding("home", "edge(-1)", "First line", show=False, priority=True, id="pane.home"),
+        Binding("end", "edge(1)", "Last line", show=False, priority=True, id="pane.end"),
         Binding("o", "override", "Go on against a guard: why", id="confirm.override"),
     ]
 
@@ -141,6 +143,10 @@ class ConfirmScreen(OverScreen):
     def action_page(self, by: int) -> None:
         self.action_scroll(by * max(1, self.query_one("#confirm", LinePane).size.height - 1))
 
+    def action_edge(self, which: int) -> None:
+        """The first or the last of the text, also while the field has the focus: what is typed there is short."""
+        self.action_scroll(which * len(self.query_one("#confirm", LinePane).rows))
+
     async def action_override(self) -> None:
         """Back to the fields, for the reasons."""
         guards = self._overridable
@@ -182,6 +188,6 @@ class ConfirmScreen(OverScreen):
         if event.value.strip() == self.phrase:
             self.go_on()
             return
-        told = f" that is not {self.phrase}: nothing was touched" if event.value.strip() else ""
-        self._said = (sign(Level.WARNING), say(told, Tone.WARNING)) if told else ()
+        what = f"that is not {self.phrase}" if event.value.strip() else "the field is empty"
+        self._said = (sign(Level.WARNING), say(f" {what}: nothing was touched", Tone.WARNING))
         self.tick(self.console.now())

@@ -9,7 +9,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
 from haconsole.cluster.conclude import Snapshot
-from haconsole.tui.drilling import Drilling
+from haconsole.tui import safe
+from haconsole.tui.drilling import MORE_TIME, Drilling
 from haconsole.tui.screens.live import HeldScreen, set_height
 from haconsole.tui.view import drill_live, drill_verdict
 from haconsole.tui.view.keys import Hint
@@ -108,6 +109,33 @@ class DrillScreen(HeldScreen):
         page.focus()
 
     # --- keys ---------------------------------------------------------------------------------------------
+
+    def action_extend(self) -> None:
+        """Wind the node's timer up again; where the way is cut the attempt takes long, and what it is worth is said."""
+        super().action_extend()
+        if self.acting.unreached is not None:
+            self.acting.wish = MORE_TIME
+            self._say_cut()
+
+    def action_end_hold(self) -> None:
+        """Put back now, as planned; where the way is cut the node has to do it."""
+        if self.acting.unreached is None:
+            super().action_end_hold()
+        elif self.acting.end_hold():
+            self._say_cut()
+
+    def action_abort(self) -> None:
+        """Put everything back; where the way is cut the node has to do it."""
+        if self.acting.unreached is None:
+            super().action_abort()
+        elif self.acting.abort():
+            self._say_cut()
+
+    def _say_cut(self) -> None:
+        """At once, and from then on on the screen."""
+        now = self.console.now()
+        safe.notify(self.console, drill_live.cut_words(self.acting, now), severity="warning")
+        self.tick(now)
 
     def action_copy_result(self) -> None:
         """All verdicts, for a ticket."""

@@ -34,6 +34,10 @@ _NAMES: Final = {
 }
 
 
+WIDTH: Final = 112
+"""At most, as in console.tcss."""
+
+
 class HelpScreen(ModalScreen[None]):
     """Over the screen that it explains."""
 
@@ -43,7 +47,7 @@ class HelpScreen(ModalScreen[None]):
 
     def __init__(self, about: Screen[object]) -> None:
         super().__init__()
-        self._lines = help_rows(_keys_of(about))
+        self._keys = _keys_of(about)
 
     def compose(self) -> ComposeResult:
         pane = LinePane(id="help")
@@ -53,8 +57,9 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         pane = self.query_one(LinePane)
         pane.title((say("Help", Tone.STRONG),), (say("esc closes", Tone.QUIET),))
-        pane.styles.height = min(len(self._lines) + 2, self.app.size.height)
-        pane.show(self._lines)
+        lines = help_rows(self._keys, min(WIDTH, self.app.size.width) - 4)
+        pane.styles.height = min(len(lines) + 2, self.app.size.height)
+        pane.show(lines)
         pane.focus()
 
 

@@ -11,13 +11,11 @@ from textual.containers import Horizontal
 from haconsole.operations.guards_context import Guard
 from haconsole.tui import safe
 from haconsole.tui.maintaining import FlowRun, FlowWords, Found
-from haconsole.tui.screens.asking import AskingScreen
+from haconsole.tui.screens.asking import AskingScreen, show_head
 from haconsole.tui.screens.base import OverScreen
 from haconsole.tui.screens.confirm import ConfirmScreen, Overriding
 from haconsole.tui.source import CannotError
 from haconsole.tui.view import maintenance_plan as planned
-from haconsole.tui.view.findings import verdict_line
-from haconsole.tui.view.header import header
 from haconsole.tui.view.keys import Hint
 from haconsole.tui.view.maintenance import found_rows
 from haconsole.tui.view.text import Level, Line, Row, Tone, say, sign
@@ -113,10 +111,7 @@ class FoundScreen(OverScreen):
         yield self.keys()
 
     def look(self, now: float) -> None:
-        console = self.console
-        snapshot = console.snapshot(self.cluster)
-        standing = console.standing(now, read_only=snapshot.picture.spec.read_only)
-        self.query_one("#head", Bar).show(header(self.cluster, verdict_line(snapshot), standing, self.size.width))
+        show_head(self, self.cluster, now)
         pane = self.query_one("#page", LinePane)
         pane.title((say("Maintenance that was begun", Tone.STRONG),))
         pane.show(found_rows(self.found, self.size.width - (3 if self.has_class("-flat") else 5)))

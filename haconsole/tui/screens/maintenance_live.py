@@ -13,10 +13,11 @@ from haconsole.tui import safe
 from haconsole.tui.maintaining import Maintaining
 from haconsole.tui.screens.confirm import ConfirmScreen
 from haconsole.tui.screens.live import LiveScreen, set_height
-from haconsole.tui.source import Prepared
+from haconsole.tui.source import CannotError, Prepared
 from haconsole.tui.view import maintenance_live as live
 from haconsole.tui.view.events import WIDE_FROM, EventRows
 from haconsole.tui.view.keys import Hint
+from haconsole.tui.view.maintenance import drain_left_s
 from haconsole.tui.view.maintenance_plan import node_plan
 from haconsole.tui.view.text import Line, Row, Tone, say, short_names, sign
 from haconsole.tui.widgets.lines import LinePane
@@ -34,6 +35,7 @@ class MaintenanceScreen(LiveScreen):
     AUTO_FOCUS = "#state"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("d", "done", "The work on the node is done", id="maintenance.done"),
+        Binding("e", "extend", "Extend the drain: the node's timer anew", id="maintenance.extend"),
         Binding("r", "copy_reboot", "Copy how a node of the demo is rebooted", id="maintenance.reboot"),
         Binding("X", "leave_flow", "Leave it where it stands", id="maintenance.leave"),
         Binding("o", "override", "Go on against a guard: why", id="maintenance.override"),
@@ -59,6 +61,8 @@ class MaintenanceScreen(LiveScreen):
             found.append(Hint("↵", f"the plan for {acting.node}", "screen.next"))
         if acting.waits:
             found.append(Hint("d", "the work is done", "screen.done"))
+        if self._extendable:
+            found.append(Hint("e", "extend to 1 h", "screen.extend"))
         if not acting.stopping:
             found.append(Hint("X", "leave it here", "screen.leave_flow"))
         return (*found, back)
@@ -129,19 +133,16 @@ class MaintenanceScreen(LiveScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what does something now."""
-        match action:
-            case "done":
-                return self.acting.waits
-            case "copy_reboot":
-                return self.acting.waits and self.acting.run.reboot(self.acting.node) is not None
-            case "leave_flow":
-                return self.acting.runs and not self.acting.stopping
-            case "override":
-                return bool(self._overridable)
-            case "copy_result":
-                return not self.acting.runs
-            case _:
-                return super().check_action(action, parameters)
+        acting = self.acting
+        may = {
+            "done": lambda: acting.waits,
+            "extend": lambda: self._extendable,
+            "copy_reboot": lambda: acting.waits and acting.run.reboot(acting.node) is not None,
+            "leave_flow": lambda: acting.runs and not acting.stopping,
+            "override": lambda: bool(self._overridable),
+            "copy_result": lambda: not acting.runs,
+        }
+        return may[action]() if action in may else super().check_action(action, parameters)
 
     def on_line_pane_chosen(self, _message: LinePane.Chosen) -> None:
         """Enter is what comes next."""
@@ -163,6 +164,27 @@ class MaintenanceScreen(LiveScreen):
         """The work on the node is over."""
         if self.acting.done():
             safe.notify(self.console, f"{self.acting.node} is checked, then given back")
+
+    @property
+    def _extendable(self) -> bool:
+        """It is drained, and the node ends that by itself."""
+        acting = self.acting
+        if not acting.waits or acting.extending or acting.flow.rebooted:
+            return False
+        return drain_left_s(self.console.snapshot(self.cluster).picture, acting.node, self.console.now()) is not None
+
+    def action_extend(self) -> None:
+        """As `haconsole node take-over NODE --revert-after 1h --leave`: it keeps what is, so no name is typed."""
+        if self._extendable:
+            self.run_worker(self._extend(), name="extend", exclusive=True)
+
+    async def _extend(self) -> None:
+        try:
+            told = await self.acting.extend()
+        except CannotError as error:
+            safe.notify(self.console, f"not extended: {error}", severity="warning")
+        else:
+            self.acting.say(told)
 
     def action_copy_reboot(self) -> None:
         """The command line, for another terminal."""

@@ -1,19 +1,66 @@
-"""The question before an operation of another console is aborted or taken over. Where that console may live, the
-operation's own name is typed, too."""
+"""An operation of another console: the words to it, and the question before it is aborted or taken over. Where that
+console may live, the operation's own name is typed, too."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from haconsole.operations.guards_context import Guard
+from haconsole.tui.screens.asking import AskingScreen
 from haconsole.tui.screens.confirm import ConfirmScreen
 from haconsole.tui.source import LeftPrepared
-from haconsole.tui.view.action_left import left_confirm_rows
-from haconsole.tui.view.text import Row
+from haconsole.tui.view.action_fields import Field
+from haconsole.tui.view.action_left import LeftOffer, left_confirm_rows, left_details, left_fields, left_wish
+from haconsole.tui.view.keys import Hint
+from haconsole.tui.view.text import Line, Row, Tone, say
 
 
 async def _no_override(_: Sequence[Guard]) -> None:
     """Nothing here can be overridden."""
+
+
+class LeftWordsScreen(AskingScreen):
+    """Reason, ticket, and of a take-over the node's deadline from now on: nothing must be said."""
+
+    HINTS: ClassVar[tuple[Hint, ...]] = (
+        Hint("tab", "next field", "app.focus_next", rank=1),
+        Hint("↵", "ask the nodes", "screen.go_on"),
+        Hint("esc", "back", "screen.leave"),
+    )
+    HOW: ClassVar[Line] = (
+        say("Enter: every node is asked; nothing is touched before the node's name is typed", Tone.QUIET),
+    )
+
+    def __init__(self, cluster: str, offer: LeftOffer) -> None:
+        super().__init__(cluster)
+        self.offer = offer
+
+    @property
+    def about(self) -> str:
+        return f"{self.offer.title}, on {self.offer.left.node}"
+
+    def rows(self, width: int) -> Sequence[Row]:
+        return left_details(self.offer, self.console.snapshot(self.cluster).picture, width)
+
+    def fields(self) -> Sequence[Field]:
+        return left_fields(self.offer)
+
+    def refused_on(self) -> str:
+        return self.offer.left.node
+
+    async def ask(self, said: Mapping[str, str]) -> None:
+        operations = self.console.operations(self.cluster)
+        if operations is None:
+            return
+        wish = left_wish(self.offer, said)
+        self.tell_busy("every node is asked what is under way")
+        prepared = await operations.prepare_left(wish)
+        if self.console.screen is self:
+            screen = TakeOverScreen(self.cluster, prepared)
+            if screen.refused:
+                operations.refused(prepared)
+            self.console.push_screen(screen)
 
 
 class TakeOverScreen(ConfirmScreen):

@@ -6,19 +6,20 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from haconsole.operations.actions import Kind, Method, duration
+from haconsole.operations.actions import Kind, Lasting, Method, duration
 from haconsole.operations.guards_context import Guard, Override
 from haconsole.operations.plan import Do, Plan, described
 from haconsole.operations.plan import Line as CommandLine
 from haconsole.tui.view.action_offers import drain_facts, fate
 from haconsole.tui.view.details import fact, heading
-from haconsole.tui.view.text import Level, Row, Tone, crop, say, sign, wrap
+from haconsole.tui.view.text import Level, Line, Row, Tone, crop, say, sign, wrap
 
 _INDENT: Final = 2
 
 
 def confirm_rows(plan: Plan, width: int, *, title: str | None = None, told: Sequence[Row] = ()) -> tuple[Row, ...]:
-    """Everything that is known before anything is touched; what refuses comes first.
+    """Everything that is known before anything is touched: guards in short, what is lost, what was not checked, who
+    holds what, the guards' evidence, and last every command line. What refuses comes first.
 
     title: instead of the action's own words. told: what a drill says of the VIPs, instead of the forecast's words.
     """
@@ -34,23 +35,38 @@ def _rows(plan: Plan, width: int, title: str, told: Sequence[Row]) -> Iterator[R
         for guard in plan.refused:
             yield from _guard(guard, width)
             yield from _text(f"way out: {way_out(guard, action.node)}", width, 6, Tone.QUIET)
+    yield from _short(plan, width)
     yield from told
-    yield from heading("Will be run", width)
-    yield from _commands(plan, width)
     yield from heading("Will happen", width)
     yield from _happens(plan, width, vips=not told)
-    yield from heading("Checked", width)
-    for guard in plan.guards:
-        if guard not in plan.refused:
-            yield from _guard(guard, width)
     yield from heading("NOT checked", width)
     if not plan.not_checked:
         yield from _text("nothing is known to have been left out", width, _INDENT, Tone.QUIET)
     for what in plan.not_checked:
         yield from _text(f"– {what}", width, _INDENT)
+    yield from heading("Checked", width)
+    for guard in plan.guards:
+        if guard not in plan.refused:
+            yield from _guard(guard, width)
+    yield from heading("Will be run", width)
+    yield from _commands(plan, width)
     yield from heading("Every step, with every command line in full", width)
     for each in described(plan.steps):
         yield from _text(each, width, _INDENT, Tone.QUIET)
+
+
+def _short(plan: Plan, width: int) -> Iterator[Row]:
+    """Every guard in a line or two of names: `● 17 OK: …`, `✖ 1 NO: …`; with their evidence further down."""
+    by: dict[tuple[Level, str], list[str]] = {}
+    for guard in plan.guards:
+        level, word = _verdict(guard)
+        by.setdefault((level, "OK" if guard.ok else word), []).append(guard.id)
+    for level, word in sorted(by, key=lambda k: k[0], reverse=True):
+        names = by[level, word]
+        for i, text in enumerate(wrap(f"{len(names)} {word}: {', '.join(names)}", max(8, width - 4))):
+            head: Line = (say("  "), sign(level), say(" ")) if i == 0 else (say("    "),)
+            tone = Tone.QUIET if level is Level.OK else Tone.PLAIN
+            yield Row(f"short/{word}/{i}", crop((*head, say(text, tone)), width), level, ", ".join(names))
 
 
 def _commands(plan: Plan, width: int) -> Iterator[Row]:
@@ -62,6 +78,8 @@ def _commands(plan: Plan, width: int) -> Iterator[Row]:
     limit = plan.action.deadline
     if limit is not None:
         armed = f"before it, {plan.action.node} is told to put it back by itself after {duration(limit.seconds)}"
+        if plan.action.lasting is not Lasting.HELD:
+            armed += ", only until the change is seen to be done"
         yield from _text(armed, width, _INDENT)
         if limit.said is not None:
             yield from _text(limit.said, width, _INDENT, Tone.WARNING)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from haconsole.cluster.forecast import forecast
@@ -11,17 +11,20 @@ from haconsole.cluster.forecast_values import VipForecast
 from haconsole.cluster.left import Console, Left, left_on, told_in
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.record import dataclass
+from haconsole.operations.actions import duration
 from haconsole.operations.guards_context import Guard
 from haconsole.operations.plan import Do, Plan, described
 from haconsole.operations.plan import Line as CommandLine
 from haconsole.operations.take_over import DOES, Taking, Way, puts_back, restoring, told_of
+from haconsole.tui.source import CannotError, LeftWish
+from haconsole.tui.view.action_fields import Field
 from haconsole.tui.view.action_running import left_word
 from haconsole.tui.view.details import fact, heading
 from haconsole.tui.view.text import Level, Line, Row, Tone, blank, crop, pad, say, sign, wrap
 
 _WORDS: Final = {Way.ABORT: "abort", Way.TAKE_OVER: "take over"}
 _CONSOLES: Final = {
-    Console.GONE: "its console is gone", Console.LIVES: "its console lives",
+    Console.GONE: "its console is gone", Console.LIVES: "its console may live",
     Console.UNKNOWN: "its console may live", Console.LEFT: "left to the node's timer",
 }  # fmt: skip
 
@@ -119,6 +122,34 @@ def _fate(vip: VipForecast, width: int) -> tuple[str, int]:
     return f"{vip.before or '?'} → {vip.after} once it is put back, {lost}", width
 
 
+# --- the words --------------------------------------------------------------------------------------------
+
+
+def left_fields(offer: LeftOffer) -> tuple[Field, ...]:
+    """What may be said of it; nothing must."""
+    found = [
+        Field(key="reason", label="reason", hint="why: for the audit log"),
+        Field(key="ticket", label="ticket", hint="the change's number, for the audit log"),
+    ]
+    if offer.way is Way.TAKE_OVER:
+        now = f"now {left_word(offer.left.left_s)}" if offer.left.left_s is not None else "not told"
+        found.append(Field(key="revert_after", label="node reverts after", hint=f"10m, 1h; empty: as it is, {now}"))
+        found.append(Field(key="leave", label="leave it to the node", hint="yes: only its end is moved, no hold here"))
+    return tuple(found)
+
+
+def left_wish(offer: LeftOffer, said: Mapping[str, str]) -> LeftWish:
+    """What was typed, as a wish; empty fields were not said. Raises: CannotError: neither yes nor no."""
+    kept = {k: v.strip() for k, v in said.items() if v.strip()}
+    leave = kept.get("leave", "no").casefold()
+    if leave not in {"yes", "y", "no", "n"}:
+        raise CannotError("leave it to the node: yes, or nothing")
+    return LeftWish(
+        way=offer.way, node=offer.left.node, reason=kept.get("reason"), ticket=kept.get("ticket"),
+        revert_after=kept.get("revert_after"), leave=leave.startswith("y"),
+    )  # fmt: skip
+
+
 # --- the question -----------------------------------------------------------------------------------------
 
 
@@ -137,11 +168,13 @@ def _question(taking: Taking, plan: Plan, width: int) -> Iterator[Row]:
     yield from _runs(plan, width)
     yield from heading("Will happen", width)
     if taking.way is Way.TAKE_OVER:
-        goes = f"this console holds it, renews its lock and puts it back when it leaves; until then: {puts_back(left)}"
-        yield from _text(goes, width, Tone.PLAIN)
-        if left.console is Console.LEFT:
-            moves = f"to move its end only, and leave it to the node: haconsole node take-over {left.node} --leave"
-            yield from _text(f"{moves} --revert-after 1h", width, Tone.QUIET)
+        holds = f"this console holds it, renews its lock and puts it back when it leaves; until then: {puts_back(left)}"
+        leaves = "its lock is given back and no console holds it: the node ends it by its own timer, which is "
+        moved = "left as it is" if taking.seconds is None else f"set to {duration(taking.seconds)} from now"
+        yield from _text(f"{leaves}{moved}" if taking.leave else holds, width, Tone.PLAIN)
+        if left.console is Console.LEFT and not taking.leave:
+            moves = "to move its end only, go back and say yes to `leave it to the node`"
+            yield from _text(moves, width, Tone.QUIET)
     yield from _fates(plan.predicted.vips, width)
     if not plan.predicted.vips:
         yield from _text("what its revert brings back is not known here", width, Tone.UNKNOWN)

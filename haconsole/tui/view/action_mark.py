@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
 
 from haconsole.model.operation import NodeOperation
 from haconsole.tui.view.action_running import left_word
 from haconsole.tui.view.text import Level, Line, Tone, join, middle, say, sign
+
+READ_S: Final = 1.0
+"""A reading is asked for before it is heard."""
 
 
 def own_mark(action: str, node: str, left_s: float | None, *, stopping: bool) -> Line:
@@ -36,6 +41,21 @@ def told_mark(
             more = "" if left is None else f" {left_word(left)}"
             parts.append((sign(Level.WARNING), say(f" {middle(name, 16)} drained{more}", Tone.WARNING)))
     return join(parts, 2)
+
+
+def told_since(
+    told: Mapping[str, NodeOperation], read_at: Mapping[str, float], over: Mapping[str, float]
+) -> dict[str, NodeOperation]:
+    """Without the locks that were read when operations of this console were not over yet (`over`: when they were).
+
+    What is read later counts: a lock that could not be given back is told until it has expired.
+    """
+    found = {}
+    for name, one in told.items():
+        ended = None if one.lock is None else over.get(one.lock.operation)
+        old = ended is not None and read_at.get(name, ended) <= ended + READ_S
+        found[name] = replace(one, lock=None) if old else one
+    return found
 
 
 def _left_s(told: NodeOperation, age_s: float | None) -> float | None:

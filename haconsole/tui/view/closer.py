@@ -16,7 +16,10 @@ from haconsole.tui.view.times import Times
 
 OUTPUT_LINES: Final = 12
 """Of one command; `y` copies all."""
-_SHORT: Final = {Look.SCRIPT: "run the check as keepalived does", Look.ARP: "ARP", Look.SQUID: "squid at every address"}
+_SHORT: Final = {
+    Look.SCRIPT: "run the check as keepalived does", Look.ARP: "ARP", Look.SQUID: "squid at every address",
+    Look.AUDIT: "firewall, passwords and scripts on the nodes",
+}  # fmt: skip
 
 
 def ordered(offers: Sequence[Offer], finding: Finding | None) -> tuple[Offer, ...]:

@@ -92,8 +92,11 @@ def _cells(name: str, snapshot: Snapshot | None) -> list[Line]:
 
 def _awaited(snapshot: Snapshot) -> Line:
     """What a cluster that is looked at for the first time waits for."""
-    names = ", ".join(n.name for n in snapshot.picture.nodes if n.starting)
-    return (say(f"connecting … to {names}" if names else "the first answers are on their way", Tone.QUIET),)
+    starting = [n for n in snapshot.picture.nodes if n.starting]
+    to, of = (", ".join(n.name for n in starting if n.readable is r) for r in (False, True))
+    words = [f"connecting … to {to}"] if to else []
+    words += [f"reading {of}: not all is told yet"] if of else []
+    return (say("; ".join(words) or "the first answers are on their way", Tone.QUIET),)
 
 
 def _part(done: int, of: int) -> Line:

@@ -11,6 +11,7 @@ from haconsole.model.record import dataclass
 from haconsole.operations.drills.expect import Expected, expected
 from haconsole.operations.drills.parts import Drill
 from haconsole.operations.drills.steady import claims
+from haconsole.report import drill_words as report_words
 from haconsole.runtime.operate import Words, WordsError, action_of
 from haconsole.tui.view import times
 from haconsole.tui.view.details import fact
@@ -179,8 +180,11 @@ def _last(record: DrillRecord | None, wide: bool, now: float) -> Line:
     if record is None:
         return (say("never", Tone.QUIET),)
     word = "not over" if record.result is None else record.result.value
-    lost = [s for s in record.measured.outage_s.values() if s is not None]
-    told = f" lost {max(lost):.2f} s" if lost and wide else f" {max(lost):.2f} s" if lost else ""
+    told, lost = "", report_words.lost(record).values()
+    if lost:
+        known = max((s for s in lost if s is not None), default=0.0)
+        short_figure = f"{known:.2f} s" if known else "?" if None in lost else "nothing"
+        told = f" lost {short_figure}" if wide or short_figure == "?" else f" {short_figure}"
     level = verdict_level(record)
     age = f", {times.ago(now - record.started)}" if wide else ""
     return (sign(level), say(f" {word}", level.tone), say(f"{told}{age}"))

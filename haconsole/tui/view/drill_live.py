@@ -68,7 +68,7 @@ def shown(drilling: Drilling, picture: ClusterPicture, now: float) -> Shown:
 def step_lines(drilling: Drilling, told: Shown, width: int, height: int) -> tuple[Row, ...]:
     """Steps, what is going on, and when the node heals itself."""
     steps = [s for s in step_rows(told, width, 0) if not s.key.startswith("said/")]
-    said = _between(drilling) or _last(drilling)
+    said = _between(drilling, told.now) or _last(drilling)
     if said is not None:
         lines = list(wrap(said, width - 4))
         more = " …" if len(lines) > SAID else ""
@@ -79,19 +79,27 @@ def step_lines(drilling: Drilling, told: Shown, width: int, height: int) -> tupl
     return (*steps, Row("left", _timer(told, width), copy=left(told)))
 
 
-def _between(drilling: Drilling) -> str | None:
+def _between(drilling: Drilling, now: float) -> str | None:
     """What goes on outside of the steps on the node."""
     live = drilling.live
     if drilling.asking:
         return f"the guards of {drilling.item.title} are asked"
     if not drilling.steps and drilling.current is None:
         return "before: clients are measured; a steady state must be seen, else nothing is touched"
-    current = drilling.current
-    if current is not None and current.step == "put-back" and live is not None and live.seen.unreached is not None:
-        return f"put-back: the way to {drilling.node} is cut: it puts back when its own timer runs out"
+    step = None if drilling.current is None else drilling.current.step
+    if drilling.unreached is not None and (step == "put-back" or (drilling.wish and step in {"hold", "verify"})):
+        return cut_words(drilling, now)
     if drilling.current is None and live is not None and live.seen.phase is Phase.AFTER:
         return "after: the last log lines, announcements and readings come in"
     return None
+
+
+def cut_words(drilling: Drilling, now: float) -> str:
+    """What comes of what the operator asked for while the way to the node is cut, and when the node acts by itself."""
+    seconds = drilling.left_s(now)
+    when = "by its own timer" if not seconds else f"by its own timer, in {left_word(seconds)}"
+    asked = "put-back" if drilling.wish is None else f"asked for {drilling.wish}"
+    return f"{asked}: {drilling.node} cannot be reached, its way is cut; it puts itself back {when}"
 
 
 def _last(drilling: Drilling) -> str | None:

@@ -30,15 +30,18 @@ class Filter:
 
     text: str = ""
 
-    def passes(self, said: Occurrence) -> bool:
-        line = f"{said.origin} {said.source} {said.text}".casefold()
-        return all(
-            (word[1:] not in line) if word.startswith("-") and len(word) > 1 else (word in line)
-            for word in self.text.casefold().split()
-        )
-
     def choose(self, log: Sequence[Occurrence]) -> Sequence[Occurrence]:
-        return log if not self.text.strip() else [o for o in log if self.passes(o)]
+        """Word after word, so that each looks only at what is left: a key waits for this, and a log has 2000 lines."""
+        words = self.text.casefold().split()
+        if not words:
+            return log
+        left = [(f"{o.origin} {o.source} {o.text}".casefold(), o) for o in log]
+        for word in words:
+            if word.startswith("-") and len(word) > 1:
+                left = [(line, o) for line, o in left if word[1:] not in line]
+            else:
+                left = [(line, o) for line, o in left if word in line]
+        return [o for _, o in left]
 
 
 class EventRows(KeyedRows):

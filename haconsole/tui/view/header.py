@@ -18,6 +18,8 @@ class Standing:
     trouble: str | None = None
     mark: Line = ()
     """Operations that are under way."""
+    unserved: bool = False
+    """What is under way measures that clients are not served now."""
 
 
 def header(title: str, verdict: Line, standing: Standing, width: int, *, elsewhere: Line = ()) -> Line:
@@ -30,6 +32,8 @@ def header(title: str, verdict: Line, standing: Standing, width: int, *, elsewhe
     wide_who: Line = (say("operator ", Tone.QUIET), *who)
     if standing.trouble is not None:
         verdict = (sign(Level.CRITICAL), say(f" NOT UPDATED: {standing.trouble}", Tone.CRITICAL))
+    elif standing.unserved and verdict[:1] == (sign(Level.OK),):
+        verdict = (sign(Level.CRITICAL), say(" drill: clients not served", Tone.CRITICAL))
     name: Line = (say(middle(title, max(12, width // 3)), Tone.STRONG), say(" "), *verdict)
     product: Line = (say("haconsole", Tone.KEY),)
     if standing.mark:  # more important than who looks, and what product this is

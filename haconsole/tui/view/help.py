@@ -22,16 +22,18 @@ _NOTES: Final = (
     "±1 ms       how well the time of an event is known",
 )
 _COLUMN: Final = 37
+"""The narrowest: two in 80 columns."""
 
 
-def help_rows(keys: Sequence[tuple[str, str]]) -> tuple[Row, ...]:
+def help_rows(keys: Sequence[tuple[str, str]], width: int = 2 * _COLUMN) -> tuple[Row, ...]:
     """(key, what it does) in two columns, then the signs."""
+    column = max(_COLUMN, width // 2)
     cells = [_key(k, what) for k, what in keys]
     signs: list[Line] = [(blank(1), sign(lv), say(f"  {what}")) for lv, what in _SIGNS]
     rows = [Row("keys", (say("Keys on this screen", Tone.KEY),))]
-    rows += _two(cells, "key")
+    rows += _two(cells, "key", column)
     rows += [Row("gap", ()), Row("signs", (say("Signs", Tone.KEY),))]
-    rows += _two(signs, "sign")
+    rows += _two(signs, "sign", column)
     rows += [Row("gap2", ())]
     rows += [Row(f"note/{i}", (blank(1), say(note, Tone.QUIET))) for i, note in enumerate(_NOTES)]
     return tuple(rows)
@@ -41,10 +43,10 @@ def _key(key: str, what: str) -> Line:
     return (blank(1), *pad((say(key, Tone.KEY),), 14), blank(1), say(what))
 
 
-def _two(cells: Sequence[Line], name: str) -> list[Row]:
+def _two(cells: Sequence[Line], name: str, column: int) -> list[Row]:
     half = -(-len(cells) // 2)
     rows = []
     for i in range(half):
         right = cells[i + half] if i + half < len(cells) else ()
-        rows.append(Row(f"{name}/{i}", (*pad(cells[i], _COLUMN), *right)))
+        rows.append(Row(f"{name}/{i}", (*pad(cells[i], column), *right)))
     return rows

@@ -42,10 +42,10 @@ def of_snapshot(snapshot: Snapshot) -> Level:
 
 
 def word_of(snapshot: Snapshot) -> str:
-    """The verdict in one word; `connecting` before the first try has ended, `looking` before the first answers."""
+    """The verdict in one word; `connecting` before the first try has ended, `looking` before all answers are there."""
     if of_snapshot(snapshot) is not Level.BUSY:
         return snapshot.verdict.word
-    return "connecting" if any(n.starting for n in snapshot.picture.nodes) else "looking"
+    return "connecting" if any(n.starting and not n.readable for n in snapshot.picture.nodes) else "looking"
 
 
 def _awaited(findings: Iterable[Finding]) -> bool:

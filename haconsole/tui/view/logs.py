@@ -36,7 +36,10 @@ _WIDE_CELL: Final = 60
 _VAGUE_S: Final = 0.05
 """A time that is known no better than this gets a sign."""
 _NEAR_S: Final = 5.0
-_TAGS: Final = {"keepalived": "ka", "squid": "sq", "systemd": "sd", "kernel": "kn", "console": "co", "haconsole": "ha"}
+_TAGS: Final = {
+    "keepalived": "ka", "squid": "sq", "systemd": "sd", "selinux": "se", "kernel": "kn", "console": "co",
+    "haconsole": "ha",
+}  # fmt: skip
 """Sources where the room is short."""
 
 

@@ -8,6 +8,8 @@ from typing import Final
 from haconsole.cluster.conclude import Snapshot
 from haconsole.cluster.instances import InstancePicture
 from haconsole.cluster.picture import NodePicture, VipPicture
+from haconsole.model.problems import ProblemKind
+from haconsole.model.readings import Rights
 from haconsole.tui.view import levels, times
 from haconsole.tui.view.details import fact, heading, nothing, shown
 from haconsole.tui.view.findings import finding_rows
@@ -49,8 +51,8 @@ def _node(node: NodePicture, snapshot: Snapshot, width: int, zone: Times) -> Ite
 
 def _link(node: NodePicture, now: float, width: int) -> Iterator[Row]:
     if node.identity is not None:
-        who = f"{node.identity.user} ({node.identity.rights.value}) on {node.identity.hostname}"
-        yield from fact("login", who, width)
+        yield from fact("login", f"{node.identity.user} on {node.identity.hostname}", width)
+        yield from _rights(node, width)
     if node.latency_s is not None:
         yield from fact("latency", times.millis(node.latency_s), width)
     if node.clock is not None:
@@ -62,6 +64,25 @@ def _link(node: NodePicture, now: float, width: int) -> Iterator[Row]:
         yield from fact("up", times.span(node.uptime_s), width)
     if node.dump_at is not None:
         yield from fact("dump", f"of keepalived, {times.ago(now - node.dump_at)}", width)
+
+
+def _rights(node: NodePicture, width: int) -> Iterator[Row]:
+    """What is configured, and what sudo has let this login do; what it would allow only `haconsole doctor` asks."""
+    if node.identity is None:
+        return
+    refused = [s.value for s, k in node.failed.items() if k.value.kind is ProblemKind.NOT_PERMITTED]
+    if node.identity.rights is Rights.ROOT:
+        yield from fact("rights", "root", width)
+    elif node.identity.rights is Rights.PLAIN:
+        why = "no sudo: not configured (ssh.sudo)" if not node.spec.ssh.sudo else "no sudo: the node has none"
+        yield from fact("rights", why, width)
+    elif refused:
+        text = f"sudo is configured; refused for: {', '.join(refused)}"
+        yield from fact("rights", text, width, level=Level.WARNING)
+    elif node.dumped_at is not None:
+        yield from fact("rights", "sudo: keepalived's dump was read by it", width)
+    else:
+        yield from fact("rights", "sudo is configured; what it allows: haconsole doctor", width)
 
 
 def _programs(node: NodePicture, snapshot: Snapshot, width: int) -> Iterator[Row]:

@@ -10,10 +10,14 @@ import pytest
 
 from haconsole.cli.main import run
 from haconsole.config.load import load
+from haconsole.io.clock import SystemClock
+from haconsole.io.ports import Connection
+from haconsole.model.problems import Problem, ProblemError, ProblemKind
 from haconsole.model.spec import VipSpec
 from haconsole.parse.keepalived_conf import parse
 from haconsole.report.keepalived_values import NodeFacts
 from haconsole.report.learned import LearnedNode, learn
+from haconsole.runtime.configurations import read_cluster
 
 FLAGS = (
     "--name", "web", "--user", "ops", "--sudo", "--node", "a=192.0.2.1", "--node", "b=node-b.example.net",
@@ -69,6 +73,23 @@ def test_what_makes_no_configuration_writes_nothing(
     assert run(["init", "-o", str(tmp_path / "x.toml"), *words]) == 2
     assert told in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_key_that_is_not_known_is_said_with_the_lines_that_mend_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = Problem(
+        kind=ProblemKind.HOST_KEY_UNKNOWN, summary="its key is unknown", remedy="Compare it\necho key >> f"
+    )
+
+    class Nobody:
+        async def connect(self, node: object) -> Connection:
+            raise ProblemError(unknown)
+
+    monkeypatch.setattr("haconsole.cli.init._read", lambda spec: read_cluster(spec, Nobody(), SystemClock()))  # type: ignore[arg-type]
+    assert run(["init", "-o", str(tmp_path / "x.toml"), "--from", "ssh", "192.0.2.1", "192.0.2.2"]) == 1
+    told = capsys.readouterr().err
+    assert "      → Compare it\n        echo key >> f\n" in told
 
 
 def test_questions_are_asked_where_there_is_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,8 +22,9 @@ from haconsole.model.events import (
     WireHeard,
 )
 from haconsole.model.findings import Severity
+from haconsole.model.host import HostReading
 from haconsole.model.problems import ProblemKind
-from haconsole.model.readings import AddressAdded, HostReading, SquidCounters
+from haconsole.model.readings import AddressAdded, SquidCounters
 from tests.unit.cluster.builders import (
     BACKUP,
     ONE,

@@ -151,6 +151,7 @@ def link_flaps(play: Play, times: int = 4, *, kernel: bool = True) -> Play:
 def test_masters_that_flap_with_a_link_follow_from_it(kernel: bool) -> None:
     play = link_flaps(healthy(), kernel=kernel)
     cause = play.one("link-flapping")
+    assert f"haconsole node drain {cause.node}" in (cause.remedy or "") and "ethtool -S" in (cause.remedy or "")
     assert cause.summary == "proxy-serv01: public link eth1 went down 4 times within 10 minutes"
     assert {(f.node, f.follows_from) for f in play.all("instance-flapping")} == {(ONE, cause.key), (TWO, cause.key)}
     assert [f.id for f in play.findings() if f.follows_from is None] == ["link-flapping"]

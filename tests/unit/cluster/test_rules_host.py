@@ -8,8 +8,8 @@ import pytest
 
 from haconsole.model.events import Subject
 from haconsole.model.findings import Severity
+from haconsole.model.host import FileSystem, HostReading
 from haconsole.model.problems import ProblemKind
-from haconsole.model.readings import FileSystem, HostReading
 from tests.unit.cluster.builders import ONE, TWO, V1, V2, Play, healthy, no_answer, problem, squid
 
 GIB = 1 << 30

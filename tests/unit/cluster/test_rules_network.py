@@ -6,15 +6,15 @@ Real outputs of the same faults: `test_recorded`, and the lab (`make soak`).
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import ip_interface
+from ipaddress import IPv4Address, ip_interface
 
 import pytest
 
 from haconsole.model.findings import Severity
+from haconsole.model.host import HostReading, SourceRoute
 from haconsole.model.readings import (
     Address,
     DaemonReading,
-    HostReading,
     KeepalivedVersion,
     KernelReading,
     TrackedScript,
@@ -91,6 +91,37 @@ def test_packets_dropped_before_the_vip_failed_are_not_its_clients() -> None:
         assert ("rp-filter-drops" in play.ids()) is not served_before, "never served: it failed before it was looked at"
         play.later(5.0).read(ONE, replace(STRICT, path_dropped=46)).probe(V1, no_answer("timed out connecting"))
         assert "rp-filter-drops" in play.ids()
+
+
+# --- a route that still sends from the VIP --------------------------------------------------
+
+
+LEFT = HostReading(
+    source_routes=(
+        SourceRoute(
+            route=f"198.18.0.0/15 via 192.168.2.1 dev eth0 table 78 src {V1}",
+            source=IPv4Address(str(V1)),
+            rule="from all to 198.18.0.0/15 lookup 78",
+        ),
+    )
+)
+
+
+def test_a_backup_that_still_sends_from_the_vip() -> None:
+    play = healthy().read(ONE, LEFT).read(TWO, LEFT)
+    found = play.one("source-route-left")
+    assert (found.severity, found.node, found.vip) == (Severity.WARNING, TWO, V1)
+    assert found.summary == (f"{TWO} sends from {V1}, which {ONE} has, to 198.18.0.0/15: no answer comes back")
+    assert found.evidence[0].text.endswith("rule from all to 198.18.0.0/15 lookup 78")
+    assert f"ip route del 198.18.0.0/15 via 192.168.2.1 dev eth0 table 78 src {V1}" in (found.remedy or "")
+
+
+def test_what_was_read_before_the_vip_went_says_nothing_of_afterwards() -> None:
+    """keepalived takes its own virtual_routes away a moment after the address."""
+    play = healthy().read(ONE, LEFT).moved(f"{V1}/24", ONE, TWO).wait(2.0)
+    assert "source-route-left" not in play.ids()
+    assert play.read(ONE, LEFT).one("source-route-left").node == ONE
+    assert "source-route-left" not in play.wait(5.0).read(ONE, HostReading(source_routes=())).ids()
 
 
 # --- two links in one network ---------------------------------------------------------------

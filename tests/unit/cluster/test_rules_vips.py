@@ -77,7 +77,9 @@ def test_held_by_none() -> None:
     assert (found.severity, found.vip) == (Severity.CRITICAL, V1)
     assert found.summary == "192.168.2.101 is on no node"
     assert [e.source for e in found.evidence][:2] == [f"kernel on {ONE}", f"kernel on {TWO}"]
-    assert play.one("vip-not-serving").follows_from == found.key
+    following = play.one("vip-not-serving")
+    assert following.follows_from == found.key
+    assert "find who" not in (following.remedy or ""), "the cause says that nobody has it"
 
 
 def test_held_by_none_and_yet_somebody_answers() -> None:

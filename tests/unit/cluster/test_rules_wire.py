@@ -170,6 +170,7 @@ def test_a_master_whose_adverts_do_not_leave_it() -> None:
     play = ears.tell(25)
     found = play.one("wire-master-mute")
     assert found.node == ONE and "OUTPUT" in (found.remedy or "")
+    assert found.since is not None and 9 < found.since - T0 < 11, "since its last advert, not since it is master"
     assert play.one("two-masters").follows_from == found.key
     assert [f.id for f in play.findings() if f.follows_from is None] == ["wire-master-mute"]
     assert advertisers(play)[str(V1)] == (TWO,)

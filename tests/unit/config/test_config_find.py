@@ -84,7 +84,8 @@ def test_nothing_found_lists_the_places_and_the_next_step(places: dict[str, Path
     assert str(caught.value) == (
         "no configuration found, looked at: --config, $HACONSOLE_CONFIG, ./haconsole.toml,"
         f" {places['user']}, {places['system']};"
-        " copy config.example.toml to ./haconsole.toml and edit it, or run `haconsole demo`, which needs none"
+        " `haconsole init` makes one; or copy config.example.toml to ./haconsole.toml and edit it;"
+        " `haconsole demo` needs none"
     )
 
 

@@ -17,11 +17,11 @@ from haconsole.demo.node_shell import JournalQuery, NodeShell, Reply, framed, un
 from haconsole.demo.plan import Happening, What
 from haconsole.demo.scenarios import ONE, SCENARIOS, TWO
 from haconsole.model.events import NodeRead
+from haconsole.model.host import HostReading
 from haconsole.model.readings import (
     AddressAdded,
     AddressRemoved,
     ConfigTest,
-    HostReading,
     IdentityReading,
     LinkChanged,
     LogFactKind,

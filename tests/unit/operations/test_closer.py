@@ -8,6 +8,7 @@ import pytest
 from haconsole.catalogue import closer as entries
 from haconsole.catalogue.command import Danger, Root
 from haconsole.model.events import ClientResult
+from haconsole.model.findings import Finding, Severity
 from haconsole.model.readings import Rights, TrackedScript
 from haconsole.operations import closer, closer_proof
 from haconsole.parse.keepalived_conf import parse
@@ -112,6 +113,22 @@ def test_arp_is_asked_of_nodes_that_do_not_hold_the_vip():
     assert {x.where for x in asked.lines} == {TWO}
     both = scenes.split_brain().picture
     assert offer(both, f"arp/{VIP}").refused is not None
+
+
+@pytest.mark.parametrize(
+    ("id_", "node", "vip", "near"),
+    [
+        ("adverts-blocked", ONE, None, {closer.Look.AUDIT}),
+        ("check-failing", ONE, None, {closer.Look.SCRIPT}),
+        ("two-masters", None, VIP, {closer.Look.ARP, closer.Look.SQUID}),
+        ("disk-full", ONE, None, set()),
+    ],
+)
+def test_only_a_look_that_can_tell_more_of_a_finding_is_offered_with_it(id_, node, vip, near):
+    found = Finding(id=id_, severity=Severity.WARNING, summary="so", node=node, vip=vip)
+    snapshot = pair()
+    everything = (*closer.offers(snapshot.spec, snapshot, OWN), closer.audit_offer((), snapshot))
+    assert {o.look for o in everything if closer.relevance(o, found) == 0} == near
 
 
 def test_squid_is_asked_at_vips_and_at_own_addresses():

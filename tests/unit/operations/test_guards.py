@@ -323,6 +323,36 @@ def test_undrain_goes_on_while_the_drains_own_revert_is_armed() -> None:
     assert "no-other-operation" in refused(healthy(), Kind.SQUID_START, operations={ONE: armed, TWO: FREE})
 
 
+@pytest.mark.parametrize(
+    ("kind", "revert", "passes"),
+    [
+        (Kind.SQUID_START, "squid", True), (Kind.KEEPALIVED_START, "keepalived", True),
+        (Kind.SQUID_START, "keepalived", False), (Kind.LINK_UP, "link-eth1", False), (Kind.SQUID_STOP, "squid", False),
+    ],
+)  # fmt: skip
+def test_a_start_goes_on_where_its_own_revert_was_left_and_what_is_refused_names_the_next_step(
+    kind: Kind, revert: str, passes: bool
+) -> None:
+    """A link's revert brings routes back, which link-up does not: it is run, not disarmed."""
+    left = replace(FREE, saved="op-other", revert=revert, deadlines_uptime_s=((Slot.A, 2000),))
+    guard = found(healthy(), kind, operations={ONE: left, TWO: FREE})["no-other-operation"]
+    assert guard.passes is passes
+    assert passes or f"haconsole node abort {ONE}" in guard.evidence
+
+
+def test_link_up_does_not_end_the_revert_of_a_dead_console_either() -> None:
+    ours = replace(lock("op-mine"), saved="op-other", revert="link-eth1", deadlines_uptime_s=((Slot.A, 2000),))
+    assert refused(healthy(), Kind.LINK_UP, operations={ONE: ours, TWO: FREE}, operation="op-mine") == {
+        "no-other-operation"
+    }
+
+
+@pytest.mark.parametrize("told", [None, lock(), lock(expires=900)])
+def test_another_operation_is_never_named_without_the_next_step(told: NodeOperation | None) -> None:
+    operations = {ONE: FREE} if told is None else {ONE: FREE, TWO: told}
+    assert "haconsole " in found(healthy(), operations=operations)["no-other-operation"].evidence
+
+
 # --- together -------------------------------------------------------------------------------------------------
 
 

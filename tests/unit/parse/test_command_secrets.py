@@ -24,6 +24,7 @@ from haconsole.report.bundle_redact import Redactor
         "/usr/bin/ldapsearch -x -H ldap://127.0.0.1:389",
         "/usr/lib/nagios/plugins/check_http -H 127.0.0.1 -p 3128 -u /a?b=c",
         "/usr/bin/curl -E /etc/cert.pem -x 127.0.0.1:3128 http://127.0.0.1/a?keys=1",
+        "cache_peer 192.0.2.9 parent 3128 0 no-query login=PASSTHRU",
         "(Line 16) Truncating auth_pass to 8 characters",
         "(Line 29) Unknown keyword 'auth_pass'",
         "VRRP_Script(chk_squid) failed (exited with status 1), PWD=/root, 12:30:11 ops@proxy-serv01",
@@ -71,6 +72,9 @@ def test_what_is_no_password_stays(line: str) -> None:
         "curl http://h/a?key=S3cret",
         "curl 'http://h/a?b=1&auth=S3cret'",
         "redis-cli -u redis://h/?a=1&b=2 -a S3cret",
+        "Bungled /etc/squid/squid.conf line 5: cache_peer 192.0.2.9 parent 3128 0 login=u:S3cret",
+        "Bungled /etc/squid/squid.conf line 6: cachemgr_passwd S3cret all",
+        "auth_param basic program /usr/lib/squid/basic_ldap_auth -b dc=x -w S3cret -h h",
     ],
 )
 def test_passwords_are_hidden_in_the_forms_that_programs_take(line: str) -> None:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from haconsole.model.readings import FileSystem, HostReading
+from haconsole.model.host import FileSystem, HostReading, SourceRoute
 from haconsole.parse.errors import ParseError
 from haconsole.parse.host_state import parse_host_state
 
 TEXT = """routes
 default via 203.0.113.80 dev eth1 proto static metric 100
 unreachable default dev lo metric 4294967295
+sources
+0:	from all lookup local
+32763:	from all iif eth1 lookup 77
+32764:	from 192.168.2.101 lookup 77
+32765:	from all to 198.18.0.0/15 lookup 78
+32766:	from all lookup main
+32767:	from all lookup default
+default via 192.168.2.1 dev eth0 table 77 src 192.168.2.101
+198.18.0.0/15 via 192.168.2.1 dev eth0 table 78 src 192.168.2.101
 disks
 9c1b3a5f00000000 4096 5120710 3911042 1310720 1204551 /
 9c1b3a5f00000000 4096 5120710 3911042 1310720 1204551 /var/log
@@ -56,6 +67,13 @@ def test_a_node_that_tells_everything() -> None:
         strict_path=frozenset({"eth0"}),
         answers_for_others=frozenset({"eth1", "lo"}),
         path_dropped=17,
+        source_routes=(
+            SourceRoute(
+                route="198.18.0.0/15 via 192.168.2.1 dev eth0 table 78 src 192.168.2.101",
+                source=IPv4Address("192.168.2.101"),
+                rule="from all to 198.18.0.0/15 lookup 78",
+            ),
+        ),
     )
 
 

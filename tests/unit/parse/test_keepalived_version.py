@@ -9,7 +9,7 @@ import pytest
 
 from haconsole.model.readings import KeepalivedVersion
 from haconsole.parse.errors import ParseError
-from haconsole.parse.keepalived_version import parse_config_test, parse_signum, parse_version
+from haconsole.parse.keepalived_version import MAX_MESSAGE, parse_config_test, parse_signum, parse_version
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "keepalived"
 VERSIONS = ("1.3.5", "2.0.20", "2.1.5", "2.2.7", "2.4.3")
@@ -110,6 +110,12 @@ def test_messages_come_once_and_in_order() -> None:
     found = parse_config_test(version("2.2.7"), "\x1b[2Jnoise\n", stderr, 5)
     assert found.ok is False
     assert found.messages == ("(Line 39) Extra '}' found", "(Line 39) Unknown keyword '}'", "␛[2Jnoise")
+
+
+def test_a_message_is_cut_before_it_is_searched_for_passwords() -> None:
+    (told,) = parse_config_test(version("2.2.7"), "", "Unknown keyword 'auth_pass' S3cret" * 100_000, 5).messages
+    assert len(told) <= MAX_MESSAGE + 1
+    assert "S3cret" not in told
 
 
 @pytest.mark.parametrize("text", ["1.3.5", "1.4.5", "2.0.9"])

@@ -18,7 +18,7 @@ from haconsole.report.drill import document, parse
 from haconsole.report.drill_html import alone, html
 from haconsole.report.drill_markdown import escaped, markdown
 from haconsole.report.drill_timeline import pictures
-from haconsole.report.drill_words import compared, not_measured, side_by_side
+from haconsole.report.drill_words import compared, lost, not_measured, side_by_side, taken_back
 from tests.support.drill_sample import HOSTILE, LOCK, ONE, START, TWO, A, B, deviated, passed, resumed
 
 ALL = (passed, deviated, resumed)
@@ -128,8 +128,27 @@ class TestWords:
             assert part in told
         assert not_measured(passed(), wire=True) == ()
 
+    def test_what_clients_lost_is_not_nothing_where_the_vip_that_moved_was_not_measured(self) -> None:
+        blind = replace(passed(), measured=replace(passed().measured, outage_s={A: None, B: 0.0}))
+        assert lost(blind) == {A: None}
+        assert lost(passed()) == {A: passed().measured.outage_s[A]}
+        nothing_moved = replace(blind, predicted=replace(blind.predicted, outage_s={}))
+        assert lost(nothing_moved) == {A: None, B: 0.0}
+
 
 class TestMarkdown:
+    def test_what_it_does_and_what_was_not_as_expected_stand_before_everything_else(self) -> None:
+        record = replace(
+            deviated(), about="squid stops.", text="stop condition. Not as expected: x. Found meanwhile: y"
+        )
+        told = markdown(record, wire=True)
+        head = told[: told.index("## Predicted against measured")]
+        assert "**Deviated: stop condition**" in head and "Found meanwhile: y" in head and "squid stops." in head
+        assert "Not as expected: x" not in head, "each of them is in the list, with its evidence"
+        wrong = [c for name in ("before", "during", "after") for c in getattr(record.hypothesis, name) if c.ok is False]
+        assert wrong and all(escaped(c.evidence) in head for c in wrong)
+        assert parse(json.dumps(document(record))).about == "squid stops."
+
     def test_the_verdict_is_the_first_sentence(self) -> None:
         lines = markdown(passed(), wire=True).splitlines()
         assert lines[0] == "# Drill public-link-down on proxy-serv01: passed"
@@ -271,6 +290,21 @@ class TestPictures:
         assert (sure[0] + perhaps[0]) / per_second == pytest.approx(0.73, abs=0.002)
         lost_requests = [r for r in passed().requests if not r.ok and r.started < (passed().put_back or 0)]
         assert len([e for e in takeover.iter() if e.get("class") == "failed"]) == len(lost_requests) > 20
+
+    def test_the_failback_is_drawn_where_the_vip_went_back_however_long_after_it_was_put_back(self) -> None:
+        base = passed()
+        back = (base.put_back or 0.0) + 3.0
+        lanes = (
+            *(h for h in base.lanes if h.since < (base.put_back or 0.0)),
+            Holding(vip=A, since=back, holders=(ONE,)),
+        )
+        record = replace(base, lanes=lanes, outages=base.outages[:1])
+        assert taken_back(record, A) == back
+        failback = ET.fromstring(pictures(record)[2].svg)
+        assert f"{A} is back" in "".join(failback.itertext())
+        marks = sorted(float(e.attrib["x1"]) for e in failback.iter() if e.get("class") == "mark")
+        bar = min(float(e.attrib["x"]) for e in failback.iter() if e.get("class") in {"sure", "perhaps"})
+        assert marks[0] < marks[1] == pytest.approx(bar, abs=0.1)
 
     def test_a_run_without_the_two_moments_is_drawn_by_its_steps(self) -> None:
         found = pictures(replace(passed(), injected=None, put_back=None))

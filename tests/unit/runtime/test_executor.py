@@ -506,6 +506,7 @@ async def test_restoring_locks_its_node_alone_and_takes_over_from_a_dead_console
     assert report.result is Result.DONE
     assert world.calls == [
         f"take {ONE}", f"take {ONE}", "guards", "squid.start", "state", "timers", "disarm a", f"release {ONE}",
+        "state", "state",
     ]  # fmt: skip
     assert (world.locks, world.armed) == ({TWO: "op-dead"}, set())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from haconsole.model.operation import DrainNote, LockAnswer, LockRequest, Slot
+from haconsole.model.operation import DrainNote, LockAnswer, LockRequest, NodeOperation, Slot
 from haconsole.operations.job import Ending, Job, Result
 from haconsole.runtime import executor_base, executor_take
 from haconsole.runtime.executor import Executor, Report, Told
@@ -22,16 +22,27 @@ class Crowded(World):
     """Another console may come and take the operation over, or have the node put back."""
 
     owner: str = "bea"
+    aborts: bool = False
+    """Whoever has the lock of `ONE` has taken it to have everything put back."""
     silent: str | None = None
     """This node does not answer."""
+    another: str = ""
+    """The operation that has something saved on the node now."""
 
 
 class CrowdedDesk(FakeDesk):
     async def renew(self, operation: str, patience_s: float = 0.0) -> LockAnswer:
         told = await super().renew(operation, patience_s)
         lock = told.state.lock
-        owner = getattr(self.world, "owner", "bea")
-        return replace(told, state=replace(told.state, lock=None if lock is None else replace(lock, owner=owner)))
+        owner, aborts = getattr(self.world, "owner", "bea"), getattr(self.world, "aborts", False)
+        lock = None if lock is None else replace(lock, owner=owner, aborts=aborts)
+        saved = getattr(self.world, "another", "") or told.state.saved
+        return replace(told, state=replace(told.state, lock=lock, saved=saved))
+
+    async def state(self, patience_s: float = 3.0) -> NodeOperation:
+        told = await super().state(patience_s)
+        another = getattr(self.world, "another", "")
+        return replace(told, saved=another) if another else told
 
     async def take(self, request: LockRequest, instead_of: str = "") -> LockAnswer:
         if self.name == getattr(self.world, "silent", None):
@@ -88,7 +99,7 @@ async def test_a_hold_goes_on_here_and_ends_as_planned() -> None:
     report = await done(running)
     assert (report.result, world.changed, world.reverted, world.locks) == (Result.DONE, False, 1, {})
     assert world.calls == [
-        f"take {ONE}", f"take {TWO}", "timers", "state", "revert now", "state", "disarm a", f"release {TWO}",
+        "state", "state", f"take {ONE}", f"take {TWO}", "timers", "state", "revert now", "state", "disarm a", f"release {TWO}",
         f"release {ONE}",
     ]  # fmt: skip
     assert [s.step for s in report.steps] == [
@@ -134,7 +145,8 @@ async def test_a_timer_that_could_not_be_moved_is_never_called_moved() -> None:
 async def test_where_nothing_is_armed_there_is_nothing_to_hold() -> None:
     world = left(armed=set())
     report = await done(scene.executor(world, ours(world)).adopt())
-    assert report.result is Result.REFUSED
+    assert report.result is Result.FAILED, "its lock was taken and given back: not untouched"
+    assert f"nothing waits on {ONE} to be put back" in report.text
     assert world.reverted == 0
 
 
@@ -198,6 +210,61 @@ async def test_to_go_on_where_another_operation_has_the_peer_is_refused_but_not_
     assert (world.changed, world.locks) == (False, {TWO: "op-other"})
 
 
+class Quicker(CrowdedDesk):
+    async def take(self, request: LockRequest, instead_of: str = "") -> LockAnswer:
+        if self.name == TWO:
+            self.world.locks[TWO] = "op-other"
+        return await super().take(request, instead_of)
+
+
+async def test_who_has_taken_a_lock_already_and_cannot_go_on_says_what_is_now_and_that_it_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A living console has lost its lock then: that is not untouched."""
+    monkeypatch.setattr(scene, "FakeDesk", Quicker)
+    world = left(locks={ONE: "op-1"})
+    report = await done(scene.executor(world, ours(world)).adopt())
+    assert (report.result, world.changed, world.armed) == (Result.FAILED, True, {Slot.A})
+    assert "its console lets go and nobody holds it" in report.text
+    assert f"{ONE} heals itself in 60 s by its own timer; `haconsole node abort {ONE}`" in report.text
+    assert world.locks == {TWO: "op-other"}
+
+
+async def test_what_was_asked_to_stop_before_the_first_lock_is_refused_and_untouched() -> None:
+    world = left(locks={ONE: "op-1"})
+    run = scene.executor(world, ours(world))
+    run.stop.set()
+    assert (await done(run.adopt())).result is Result.REFUSED
+    assert world.locks == {ONE: "op-1"} and world.calls[:2] == ["state", "state"] and f"take {ONE}" not in world.calls
+
+
+async def test_who_is_aborted_by_another_sees_it_put_back_and_ends_as_put_back() -> None:
+    """As where the other one is through before the next heartbeat: one result, whoever is quicker."""
+    world = left()
+    _, running = await holding(world, ours(world))
+    world.owner, world.aborts = "carl", True
+    await asyncio.sleep(0.1)
+    assert not running.done(), "it is not put back yet"
+    world.revert()
+    world.locks.clear()
+    report = await done(running)
+    assert (report.result, world.reverted) == (Result.REVERTED, 1)
+    assert "carl on other has aborted op-1" in report.text
+    assert "revert now" not in world.calls and f"release {ONE}" not in world.calls
+
+
+async def test_where_another_operation_is_under_way_by_now_its_revert_is_not_asked_for() -> None:
+    world = left()
+    _, running = await holding(world, ours(world))
+    world.another = "op-other"
+    del world.locks[ONE]
+    report = await done(running)
+    assert report.result is Result.UNVERIFIED and report.look_at
+    assert "op-other is under way there: that was not touched" in report.text
+    assert (world.reverted, world.armed) == (0, {Slot.A})
+    assert not {"revert now", "disarm a"} & set(world.calls)
+
+
 # --- aborting ---------------------------------------------------------------------------------------
 
 
@@ -231,7 +298,7 @@ async def test_an_incomplete_revert_is_never_called_well() -> None:
 
 # --- every answer lost once -------------------------------------------------------------------------
 
-ADOPTED, ABORTED = 9, 7
+ADOPTED, ABORTED = 11, 7
 """Calls of the undisturbed runs."""
 
 
@@ -276,3 +343,24 @@ async def test_the_lock_that_is_asked_for_again_is_taken_once() -> None:
     report = await done(run.abort())
     assert report.result is Result.DONE
     assert world.calls[:2] == [f"take {ONE}", f"take {ONE}"]
+
+
+@pytest.mark.parametrize(("peer", "stale", "stays"), [
+    ("op-dead", {ONE, TWO}, False), ("op-dead", {ONE}, True), ("op-other", {ONE, TWO}, True),
+])  # fmt: skip
+async def test_of_a_dead_operation_stale_locks_elsewhere_go_too_and_no_others(
+    monkeypatch: pytest.MonkeyPatch, peer: str, stale: set[str], stays: bool
+) -> None:
+    class Aged(CrowdedDesk):
+        async def state(self, patience_s: float = 3.0) -> NodeOperation:
+            told = await super().state(patience_s)
+            if told.lock is None or self.name not in self.world.stale:
+                return told
+            return replace(told, lock=replace(told.lock, expires_uptime_s=5))
+
+    monkeypatch.setattr(scene, "FakeDesk", Aged)
+    world = World(locks={ONE: "op-dead", TWO: peer}, stale=stale)
+    report = await done(scene.executor(world, scene.start(world)).run())
+    assert report.result is Result.DONE
+    assert world.locks == ({TWO: peer} if stays else {})
+    assert any("stale lock of op-dead" in s.text for s in report.steps) is not stays

@@ -34,6 +34,34 @@ def test_what_is_due_is_read_in_the_order_of_the_lane_and_comes_round_again() ->
     assert agenda.ready(13.0) == [Group.KERNEL, Group.UNITS]
 
 
+def test_a_count_that_takes_two_readings_is_read_twice_and_then_as_ever() -> None:
+    agenda = Agenda({Group.KERNEL: 10.0, Group.UNITS: 12.0})
+    agenda.hasten(Group.UNITS, 11.0, again_s=1.5)
+    due = []
+    for _ in range(3):
+        due.append(agenda.due[Group.UNITS])
+        agenda.done(Group.UNITS, due[-1])
+    assert due == [11.0, 12.5, 17.5]
+
+
+async def test_a_client_whose_syn_nobody_answers_makes_the_kernels_counts_be_read_twice(
+    running: list[asyncio.Future[None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "DROPPED_AGAIN_S", 0.01)
+    connections, connector = counted(answers)
+    watched = Watched(connector)
+    running.append(asyncio.ensure_future(watched.session.run()))
+
+    def counts() -> int:
+        return sum(line.id == "host.state" for made in connections for line in made.lines)
+
+    await until(lambda: counts() == 1)
+    watched.session.read_squid_anew()
+    await until(lambda: counts() == 2)
+    watched.session.read_squid_anew(unanswered=True)
+    await until(lambda: counts() == 4)
+
+
 def answers(line: script.Line) -> tuple[bytes, str, int]:
     """A plain user's node, as far as these tests need it."""
     known = {

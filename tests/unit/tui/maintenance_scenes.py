@@ -27,6 +27,7 @@ class FakeFlow:
     def __init__(self, owner, flow, plans=(), words=None):
         self.owner, self.flow, self.plans, self.words = owner, flow, plans, words
         self.rebooted, self.worked, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.extended = 0
 
     async def carry_out(self, talk):
         self.owner.carried.append(self)
@@ -87,6 +88,12 @@ class FakeFlow:
     def leave(self):
         self.left.set()
 
+    async def extend(self):
+        self.extended += 1
+        if self.owner.stuck_timer:
+            raise CannotError("it lasts longer already: 7000 s")
+        return f"drain goes on: {self.flow.node} ends it by itself in 3600 s"
+
     def reboot(self, node):
         return REBOOT if self.owner.demo else None
 
@@ -97,7 +104,7 @@ class FakeMaintenance:
     def __init__(self, shown, *, kept=None, driven=False, trouble=None, demo=False, answers=None):
         self.shown, self.kept, self.driven, self.trouble, self.demo = shown, kept, driven, trouble, demo
         self.answers = answers or {}
-        self.stuck = False
+        self.stuck = self.stuck_timer = False
         self.carried, self.words = [], []
 
     def found(self):

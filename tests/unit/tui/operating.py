@@ -162,7 +162,8 @@ class FakeOperations:
             raise CannotError(self.problem)
         picture = self.shown.picture
         left = left_on(told_in(picture), [n.name for n in picture.nodes], wish.node, picture.at)
-        taking = Taking(left=left, way=wish.way)
+        seconds = None if wish.revert_after is None else 3600
+        taking = Taking(left=left, way=wish.way, seconds=seconds, leave=wish.leave)
         return MadeLeft(taking, plan_of(picture, taking))
 
     def by_name(self, prepared):

@@ -17,6 +17,7 @@ from haconsole.tui.screens.confirm import ConfirmScreen
 from haconsole.tui.screens.help import HelpScreen
 from haconsole.tui.screens.logs import LogsScreen
 from haconsole.tui.screens.running import RunningScreen
+from haconsole.tui.widgets.lines import LinePane
 from tests.unit.tui import scenes
 from tests.unit.tui.driving import console, driven, press, until
 from tests.unit.tui.operating import offering, whole
@@ -186,6 +187,28 @@ async def test_the_question_has_the_exact_line_the_forecast_the_evidence_and_wha
         assert "what clients do with requests that fail" in text
 
 
+async def test_every_guard_stands_on_the_first_page_and_the_text_is_moved_while_the_field_has_the_focus():
+    app, operations = offering()
+    async with driven(app, SMALL) as pilot:
+        await asked(pilot, app)
+        assert shows(app, "lines 1–")
+        shown = " ".join(app.picture().split())
+        assert all(guard.id in shown for guard in app.screen.prepared.plan.guards), shown
+        assert shown.index(" OK: ") < shown.index("Will happen")
+        assert not shows(app, "exec systemctl stop squid.service"), "command lines come last"
+        await press(pilot, "tab", "enter")
+        await until(pilot, lambda: shows(app, "the field is empty", "nothing was touched"))
+        assert app.focused.id == "typed" and isinstance(app.screen, ConfirmScreen)
+        count = len(app.screen.query_one("#confirm", LinePane).rows)
+        await press(pilot, "end")
+        await until(pilot, lambda: shows(app, f"–{count} of {count}"))
+        await press(pilot, "pageup")
+        await until(pilot, lambda: not shows(app, f"–{count} of {count}"))
+        await press(pilot, "home")
+        await until(pilot, lambda: shows(app, "lines 1–"))
+        assert operations.carried == [] and app.focused.value == ""
+
+
 async def test_the_focus_is_on_cancel_and_enter_there_goes_back():
     app, operations = offering()
     async with driven(app, SMALL) as pilot:
@@ -231,11 +254,11 @@ async def test_the_question_scrolls_from_where_the_keys_are():
         await until(pilot, lambda: shows(app, "lines 1–", "↓ more"))
         for _ in range(len(app.lines("confirm")) // 17):
             await press(pilot, "pagedown")
-            if shows(app, "NOT checked"):
+            if shows(app, "Will be run"):
                 break
-        assert shows(app, "NOT checked")
+        assert shows(app, "Will be run")
         await press(pilot, "tab", *["pageup"] * 6, "up")
-        await until(pilot, lambda: shows(app, "Will be run"))
+        await until(pilot, lambda: shows(app, "lines 1–"))
         assert app.focused.id == "typed"
 
 
@@ -528,6 +551,17 @@ async def test_read_only_has_no_key_no_palette_entry_and_no_hint():
             await press(pilot, "question_mark")
             await until(pilot, lambda app=app: isinstance(app.screen, HelpScreen))
             assert not shows(app, "Actions on a node")
+
+
+async def test_the_palette_finds_actions_by_their_words_and_only_opens_their_list():
+    app, operations = offering()
+    async with driven(app) as pilot:
+        for word in ("drain", "stop"):
+            found = [hit async for hit in ConsoleCommands(app.screen).search(word) if "Actions on" in hit.text]
+            assert len(found) == 2, word
+        found[0].command()
+        await at(pilot, app, ActionsScreen)
+        assert operations.carried == operations.wishes == []
 
 
 async def test_where_actions_are_allowed_key_palette_and_help_have_them():

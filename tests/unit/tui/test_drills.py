@@ -115,12 +115,41 @@ async def test_to_a_node_whose_way_is_cut_nothing_is_said_to_be_missing_and_who_
         acting.deadline = scenes.NOW + 18.0
         picture = app.snapshot(acting.cluster).picture
         told = drill_live.shown(acting, picture, scenes.NOW)
-        words = [plain(r.line) for r in drill_live.step_lines(acting, told, 77, 24)]
-        assert any("its own timer" in w and "way to proxy-serv01 is cut" in w for w in [" ".join(words)]), words
+        words = [w for r in drill_live.step_lines(acting, told, 77, 24) for w in plain(r.line).split()]
+        assert "put-back: proxy-serv01 cannot be reached, its way is cut; it puts itself back" in " ".join(words), words
+        assert "by its own timer, in 00:18" in " ".join(words), words
         (line,) = drill_live.log_rows(seen, scenes.ONE, 37, app.zone, INJECTED)
         assert plain(line.line).rstrip() == "? way cut: its lines come later"
         open_now = [level for claim, level in drill_live.claims_of(acting) if claim.ok is None]
         assert open_now == [Level.BUSY], "it is still to come"
+
+
+@pytest.mark.parametrize("key", ["e", "n", "X"])
+async def test_what_is_asked_for_on_a_cut_way_is_answered_at_once_and_by_how_long_it_takes(key):
+    app, drills = drilling()
+    async with driven(app, SMALL) as pilot:
+        await begun(pilot, app)
+        acting, run = app.acting, drills.carried[0]
+        acting.live.seen.cut_off(scenes.ONE)
+        acting.deadline = scenes.NOW + 23.0
+        answered = asyncio.Event()
+
+        async def never(_):
+            await answered.wait()
+            return False
+
+        run.extend, run.abort, run.end_hold = never, lambda: None, lambda: None
+        await press(pilot, key)
+        wish = {"e": "more time", "n": "the end of the hold", "X": "the abort"}[key]
+        await until(pilot, lambda: shows(app, f"asked for {wish}: proxy-serv01 cannot be reached", "timer, in 00:23"))
+        acting.deadline = scenes.NOW + 9.0
+        app.screen.tick(scenes.NOW)
+        await until(pilot, lambda: shows(app, "timer, in 00:09"))
+        answered.set()
+        if key == "e":
+            await until(pilot, lambda: acting.wish is None)
+        run.over.set()
+        await until(pilot, lambda: not acting.runs)
 
 
 async def test_in_80_columns_what_is_put_back_and_what_a_row_would_lose_is_read_whole():

@@ -13,8 +13,8 @@ from haconsole.tui.screens.maintenance import FlowPlanScreen, FlowWordsScreen, F
 from haconsole.tui.screens.maintenance_live import MaintenanceScreen, TurnScreen
 from tests.unit.tui import scenes
 from tests.unit.tui.driving import console, driven, press, until
-from tests.unit.tui.maintenance_scenes import REBOOT, FakeMaintenance, left_flow, maintained
-from tests.unit.tui.operating import FakeOperations, whole
+from tests.unit.tui.maintenance_scenes import REBOOT, FakeMaintenance, drained_whole, left_flow, maintained
+from tests.unit.tui.operating import FREE, FakeOperations, whole
 
 SMALL, LARGE = (80, 24), (160, 48)
 BAD_PEER = {"requests": {scenes.ONE: Answer(ok=True, text="200"), scenes.TWO: Answer(ok=False, text="503")}}
@@ -250,3 +250,21 @@ async def test_where_nothing_may_be_changed_there_is_no_maintenance_at_all():
             assert not any("aintenance" in c.title for c in ConsoleCommands(one.screen)._commands())
             await press(pilot, "question_mark")
             assert "aintenance" not in one.picture()
+
+
+async def test_a_drain_that_its_node_ends_is_extended_by_a_key_that_is_shown_and_one_without_end_has_none():
+    app, made = maintained(drained_whole(), answers={"operations": dict.fromkeys((scenes.ONE, scenes.TWO), FREE)})
+    async with driven(app, SMALL) as pilot:
+        await begun(pilot, app)
+        assert shows(app, "e extend to 1 h")
+        await press(pilot, "e")
+        await until(pilot, lambda: any("ends it by itself in 3600 s" in s.text for s in app.acting.said))
+        made.stuck_timer = True
+        await press(pilot, "e")
+        await until(pilot, lambda: shows(app, "not extended"))
+        assert made.carried[0].extended == 2
+    app, made = maintained()
+    async with driven(app, SMALL) as pilot:
+        await begun(pilot, app)
+        await press(pilot, "e")
+        assert not shows(app, "e extend") and made.carried[0].extended == 0

@@ -102,3 +102,22 @@ async def test_a_node_reboots_while_one_console_leaves_and_the_next_one_goes_on_
             said = "\n".join(each.text for each in here.app.acting.said)
             assert "still drained: undrained next" in said
             assert here.file.load() is None and not here.file.driven()
+
+
+async def test_a_drain_with_an_end_is_extended_from_here_and_its_node_tells_the_new_one(tmp_path):
+    async with DemoCluster("healthy") as demo, opened(demo, tmp_path) as here:
+        await here.until(lambda: "all well" in here.app.bar("head"))
+        await press(here.pilot, "M")
+        await here.until(lambda: isinstance(here.app.screen, FlowWordsScreen) and here.app.focused is not None)
+        await press(here.pilot, "enter")
+        await here.until(lambda: isinstance(here.app.screen, FlowPlanScreen) or "✖" in here.app.picture())
+        await press(here.pilot, "tab", *here.app.screen.prepared.plan.action.node, "enter")
+        await here.until(lambda: isinstance(here.app.screen, MaintenanceScreen))
+        await here.until(lambda: here.app.acting.waits or not here.app.acting.runs)
+        await here.until(lambda: here.shows("e extend to 1 h"))
+        await press(here.pilot, "e")
+        await here.until(lambda: not here.app.acting.extending and here.shows("ends it by itself in 3"))
+        await here.until(lambda: here.shows("ends its drain by itself in 59:"))
+        await press(here.pilot, "X")
+        await here.until(lambda: not here.app.acting.runs)
+        assert here.app.acting.result.result == "left"

@@ -10,8 +10,8 @@ from haconsole.operations import take_over
 from haconsole.operations.take_over import Taking, Way, plan_of
 from haconsole.tui.screens.actions import ActionsScreen
 from haconsole.tui.screens.running import RunningScreen
-from haconsole.tui.screens.take_over import TakeOverScreen
-from haconsole.tui.view.action_left import left_confirm_rows, left_details, left_offers, left_rows
+from haconsole.tui.screens.take_over import LeftWordsScreen, TakeOverScreen
+from haconsole.tui.view.action_left import left_confirm_rows, left_details, left_fields, left_offers, left_rows
 from haconsole.tui.view.text import width_of
 from tests.unit.tui import scenes
 from tests.unit.tui.driving import driven, press, until
@@ -21,9 +21,11 @@ from tests.unit.tui.test_actions import SMALL, at, offered, shows
 ABORT, TAKE = "abort: put everything back now", "take over: hold on, here"
 
 
-async def question(pilot, app, title):
+async def question(pilot, app, title, typed=()):
     await offered(pilot, app, title)
     await press(pilot, "enter")
+    await at(pilot, app, LeftWordsScreen)
+    await press(pilot, *typed, "enter")
     await at(pilot, app, TakeOverScreen)
     await until(pilot, lambda: bool(app.pane("confirm").rows))
 
@@ -77,7 +79,7 @@ async def test_from_a_console_that_lives_it_is_taken_by_the_operation_s_name_onl
     async with driven(app) as pilot:
         await question(pilot, app, ABORT)
         text = " ".join(" ".join(app.lines("confirm")).split())
-        assert "its console lives: it renewed its lock on proxy-serv02 4 s ago" in text
+        assert "its console may live: it renewed its lock on proxy-serv02 4 s ago" in text
         assert f"--break-lock {OPERATION}" in text
         await press(pilot, "tab", *scenes.ONE, "enter")
         await until(pilot, lambda: shows(app, "nothing was touched"))
@@ -101,6 +103,8 @@ async def test_what_cannot_be_held_on_here_can_be_aborted(scene, why):
         await until(pilot, lambda: shows(app, f"not possible: {why}"))
         assert isinstance(app.screen, ActionsScreen) and operations.wishes == []
         await press(pilot, "up", "enter")
+        await at(pilot, app, LeftWordsScreen)
+        await press(pilot, "enter")
         await at(pilot, app, TakeOverScreen)
         assert app.screen.query("#typed"), app.picture()
 
@@ -111,8 +115,27 @@ async def test_what_is_over_meanwhile_is_said():
     async with driven(app) as pilot:
         await offered(pilot, app, ABORT)
         await press(pilot, "enter")
+        await at(pilot, app, LeftWordsScreen)
+        await press(pilot, "enter")
         await until(pilot, lambda: shows(app, "proxy-serv01 tells of no"))
-        assert isinstance(app.screen, ActionsScreen)
+        assert isinstance(app.screen, LeftWordsScreen)
+
+
+async def test_reason_ticket_and_the_node_s_deadline_are_said_by_keyboard_as_on_the_command_line():
+    app, operations = offering(left_behind())
+    async with driven(app, SMALL) as pilot:
+        typed = [*"disk", "tab", *"CHG-7", "tab", *"1h", "tab", *"yes"]
+        await question(pilot, app, TAKE, ["space" if k == " " else {"-": "minus"}.get(k, k) for k in typed])
+        wish = operations.wishes[0]
+        assert (wish.reason, wish.ticket, wish.revert_after, wish.leave) == ("disk", "CHG-7", "1h", True)
+        assert shows(app, "no console holds it")
+        await press(pilot, "escape")
+        await at(pilot, app, LeftWordsScreen)
+        assert app.screen.typed()["ticket"] == "CHG-7", "what was typed stays"
+        assert [f.key for f in left_fields(left_offers(operations.shown.picture, scenes.ONE)[0])] == [
+            "reason",
+            "ticket",
+        ]
 
 
 async def test_while_something_of_our_own_runs_nothing_is_taken_over():

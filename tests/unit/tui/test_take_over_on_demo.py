@@ -9,7 +9,7 @@ from haconsole.operations.job import Result
 from haconsole.runtime.operate import Operate, Words
 from haconsole.tui.screens.actions import ActionsScreen
 from haconsole.tui.screens.running import RunningScreen
-from haconsole.tui.screens.take_over import TakeOverScreen
+from haconsole.tui.screens.take_over import LeftWordsScreen, TakeOverScreen
 from tests.unit.tui import scenes
 from tests.unit.tui.driving import press
 from tests.unit.tui.test_actions_on_demo import opened
@@ -43,6 +43,8 @@ async def chosen(here, title):
     await here.until(lambda: any(line.startswith(title) for line in here.app.lines("offers")))
     index = next(i for i, line in enumerate(here.app.lines("offers")) if line.startswith(title))
     await press(here.pilot, *["down"] * index, "enter")
+    await here.until(lambda: isinstance(here.app.screen, LeftWordsScreen))
+    await press(here.pilot, "enter")
     await here.until(lambda: isinstance(here.app.screen, TakeOverScreen))
 
 
@@ -74,7 +76,7 @@ async def test_a_console_that_may_live_is_named_too_before_its_operation_is_abor
     async with opened(tmp_path) as here:
         operation = await left_by_bea(here, tmp_path, gone=False)
         await chosen(here, "abort: put everything back now")
-        assert here.shows("its console lives", f"type {scenes.ONE} {operation} to go on"), here.app.picture()
+        assert here.shows("its console may live", f"type {scenes.ONE} {operation} to go on"), here.app.picture()
         await press(here.pilot, "tab", *scenes.ONE, "enter")
         await here.until(lambda: here.shows("nothing was touched"))
         assert here.app.acting is None and here.squid() is False

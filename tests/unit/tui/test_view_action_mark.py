@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from haconsole.model.operation import DrainNote, NodeOperation, Slot
-from haconsole.tui.view.action_mark import told_mark
+from haconsole.model.operation import DrainNote, NodeOperation, OperationLock, Slot
+from haconsole.tui.view.action_mark import told_mark, told_since
 from haconsole.tui.view.text import plain
 
 
@@ -29,3 +29,12 @@ def test_no_end_is_told_where_none_waits_or_the_age_is_not_known() -> None:
         (drained(revert="squid", deadlines_uptime_s=((Slot.A, 1090),)), {"serv01": 1.0}),
     ):
         assert plain(told_mark({"serv01": one}, None, ages)).endswith("serv01 drained")
+
+
+def test_what_was_read_before_our_own_ended_is_not_told_as_running_and_what_is_read_after_is() -> None:
+    lock = OperationLock(
+        operation="op-1", boot_id="b", expires_uptime_s=1010, owner="anna", name="drain", node="serv01"
+    )
+    one = NodeOperation(uptime_s=1000.0, boot_id="b", lock=lock)
+    for read, over, told in ((99.0, {"op-1": 100.0}, False), (103.0, {"op-1": 100.0}, True), (99.0, {}, True)):
+        assert ("by anna" in plain(told_mark(told_since({"serv01": one}, {"serv01": read}, over)))) is told

@@ -39,6 +39,18 @@ def test_a_cluster_that_is_connected_for_the_first_time_says_so_everywhere():
         assert {r.level for r in vip_strip(shown, 110).rows} == {Level.BUSY}
 
 
+def test_of_nodes_that_answer_it_is_not_said_that_they_are_connected_to():
+    shown = first_second()
+    nodes = tuple(replace(n, readable=n.name == scenes.ONE) for n in shown.picture.nodes)
+    row = plain(
+        cluster_list([("site-07", replace(shown, picture=replace(shown.picture, nodes=nodes)))], 110).rows[0].line
+    )
+    assert f"connecting … to {scenes.TWO}; reading {scenes.ONE}" in row
+    nodes = tuple(replace(n, readable=True) for n in shown.picture.nodes)
+    all_read = replace(shown, picture=replace(shown.picture, nodes=nodes))
+    assert levels.word_of(all_read) == "looking"
+
+
 def test_once_a_try_has_failed_it_is_unknown():
     shown = first_second(failed=True)
     assert levels.of_snapshot(shown) is Level.UNKNOWN

@@ -52,6 +52,14 @@ def test_read_only_is_said_loudly():
     assert "READ-ONLY" in head(80, read_only=True)
 
 
+def test_no_header_is_green_while_what_is_under_way_measures_clients_failing():
+    well = verdict_line(scenes.healthy())
+    text = plain(header("proxy", well, standing(unserved=True), 100))
+    assert "✖ drill: clients not served" in text and "all well" not in text
+    assert "all well" in plain(header("proxy", well, standing(), 100))
+    assert "2 warnings" in head(100, unserved=True), "what is bad already stays"
+
+
 def test_when_nothing_is_kept_up_to_date_the_header_says_that_instead_of_the_verdict():
     text = head(100, trouble="the monitors ended")
     assert "✖ NOT UPDATED: the monitors ended" in text
@@ -146,6 +154,17 @@ def test_the_page_of_a_node_says_why_something_could_not_be_read():
     text = "\n".join(plain(r.line) for r in node_page(scenes.ONE, scenes.unprivileged(), 100, scenes.TIMES))
     assert "Could not be read" in text
     assert "→ `haconsole sudoers` prints what to allow." in text
+
+
+def test_the_page_of_a_node_says_what_sudo_did_and_not_what_is_only_configured():
+    refused = plain_page(scenes.unprivileged())
+    assert "rights        ▲ sudo is configured; refused for: daemon, config, squid-counters" in refused
+    assert "(sudo)" not in refused
+    assert "rights        sudo is configured; what it allows: haconsole doctor" in plain_page(scenes.healthy())
+
+
+def plain_page(shown):
+    return "\n".join(plain(r.line) for r in node_page(scenes.ONE, shown, 100, scenes.TIMES))
 
 
 def test_pages_of_what_is_gone_say_so():

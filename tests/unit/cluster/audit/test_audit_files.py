@@ -140,7 +140,11 @@ def test_the_table_says_what_must_be_equal_and_what_must_differ() -> None:
     rows = {(s.instance, s.name): s for s in audit(files(A, changed(B, ("router_id 1\n", "router_id 11\n")))).settings}
     assert rows["proxy_ip2", "priority"].values == ("100", "254")
     assert (rows["proxy_ip2", "priority"].rule, rows["proxy_ip2", "priority"].ok) == ("differ", True)
-    assert rows["proxy_ip1", "virtual_router_id"].ok is None  # each file has it alone
+    assert (rows["proxy_ip1", "virtual_router_id"].values, rows["proxy_ip1", "virtual_router_id"].ok) == (
+        ("1", "11"),
+        False,
+    ), "neither has a partner under its own: held against each other by their name"
+    assert rows["proxy_ip1", "virtual_ipaddress"].ok
 
 
 def test_what_may_stand_in_an_include_is_not_said_to_be_missing() -> None:

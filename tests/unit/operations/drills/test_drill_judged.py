@@ -469,6 +469,8 @@ def test_how_it_was_ended_decides_the_verdict() -> None:
     assert stage.ends(Result.REVERTED, tripped="x", held=True)[0] is Verdict.ABORTED
     result, why = stage.ends(Result.REVERTED, tripped="x", causes=("two-masters: both",))
     assert result is Verdict.DEVIATED and "two-masters" in why
+    against = stage.ends(Result.REVERTED, tripped="x", against=("peer-serves (no answer)",))[1]
+    assert "went on against peer-serves (no answer)" in against, "the cause was known beforehand"
     assert stage.ends(Result.UNVERIFIED)[0] is Verdict.FAILED
     assert stage.ends(Result.REFUSED)[0] is Verdict.REFUSED
 
