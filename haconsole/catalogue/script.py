@@ -26,9 +26,10 @@ _SMALL: Final = "small"
 STDERR_LIMIT: Final = 16000
 """Bytes of standard error kept, from its end; `keepalived -v` prints up to 4 KiB there (Debian 13)."""
 
+# A way that is cut between the command and the word that follows it would leave a shell that waits for ever.
 _ENVIRONMENT: Final = """\
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C; export PATH LC_ALL
-IFS= read -r N || exit 9
+N=$(timeout 10 sh -c 'IFS= read -r N && printf %s "$N"') || exit 9
 """
 
 # In `run`: fd 4 is the channel, fd 3 collects stderr and, last, the exit status. `tail -c` keeps the

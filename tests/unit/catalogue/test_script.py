@@ -322,3 +322,16 @@ def test_a_program_that_tells_everything_on_standard_error_is_read_from_its_firs
     """`keepalived -v` of Debian 13: 3.5 KiB there, the version in front."""
     found = run([entry("sh", "-c", "{ echo 'Keepalived v2.3.3'; head -c 4000 /dev/zero | tr '\\0' x; } >&2")])
     assert found["x"].stderr.startswith("Keepalived v2.3.3")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_shell_whose_word_never_comes_does_not_wait_for_ever(shell: str) -> None:
+    """The way was cut between the command and the word: nobody closes the channel for hours."""
+    command = script.batch([read.UID], NAMES, Rights.ROOT)
+    assert "timeout 10 sh -c" in command, "within the 15 s that the contract gives"
+    with subprocess.Popen(
+        [shell, "-c", command.replace("timeout 10 sh -c", "timeout 0.1 sh -c")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.wait(30) == 9, "its standard input is still open"
+        assert process.stdout is not None and process.stdout.read() == b""
