@@ -327,7 +327,7 @@ def test_a_program_that_tells_everything_on_standard_error_is_read_from_its_firs
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_shell_whose_word_never_comes_does_not_wait_for_ever(shell: str) -> None:
     """The way was cut between the command and the word: nobody closes the channel for hours."""
-    command = script.batch([read.UID], NAMES, Rights.ROOT)
+    command = script.batch([read.UID], Names(), Rights.ROOT)
     assert "timeout 10 sh -c" in command, "within the 15 s that the contract gives"
     with subprocess.Popen(
         [shell, "-c", command.replace("timeout 10 sh -c", "timeout 0.1 sh -c")],
