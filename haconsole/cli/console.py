@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 import sys
@@ -80,7 +81,8 @@ async def _load_ahead(operates: Mapping[str, Operate]) -> None:
     if operates:
         await asyncio.sleep(LOAD_AHEAD_S)
         for name in ("console_operations", "console_maintenance", "console_drills"):
-            await asyncio.to_thread(importlib.import_module, f"haconsole.cli.{name}")
+            with contextlib.suppress(Exception):  # whoever acts meets it again, and tells; looking goes on
+                await asyncio.to_thread(importlib.import_module, f"haconsole.cli.{name}")
 
 
 def _operates(monitors: Sequence[Monitor], parts: Parts) -> Mapping[str, Operate]:
