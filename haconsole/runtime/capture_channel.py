@@ -146,9 +146,9 @@ class CaptureChannel:
         self._taking_since = self._now()
         try:
             for start in range(0, len(records), _AT_ONCE):
-                begun = time.perf_counter()
+                begun = time.monotonic()
                 await self._listener.heard(records[start : start + _AT_ONCE], self._offset)
-                await asyncio.sleep(_REST * (time.perf_counter() - begun))
+                await asyncio.sleep(_REST * (time.monotonic() - begun))
         finally:
             self._taking_since, self._alive_at = None, self._now()
 

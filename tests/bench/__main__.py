@@ -15,12 +15,12 @@ from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 
 import haconsole
-from tests.bench import processes, screen, wire
+from tests.bench import growth, processes, screen, wire
 from tests.bench.measure import Row
 from tests.lab.harness import Lab, missing_prerequisites
 
 ON_LAB = ("status", "kernel", "idle")
-ALONE = ("version", "first", "keys", "storm", "fifty", "wire")
+ALONE = ("version", "first", "keys", "storm", "fifty", "wire", "growth")
 
 
 def rows(wanted: Sequence[str], runs: int) -> Generator[Row, None, None]:
@@ -32,6 +32,7 @@ def rows(wanted: Sequence[str], runs: int) -> Generator[Row, None, None]:
         "storm": lambda: [screen.keys_in_storm(12 * runs)],
         "fifty": lambda: [screen.fifty(30.0)],
         "wire": lambda: wire.adverts(3),
+        "growth": growth.amounts,
     }
     for name, measure in alone.items():
         if name in wanted:

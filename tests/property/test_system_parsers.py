@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import time
 import unicodedata
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -48,6 +47,11 @@ ONE_LINE: dict[str, Callable[[str], object]] = {
 }
 ALL = TEXTS | ONE_LINE
 NAMES = st.sampled_from(sorted(ALL))
+
+MEGABYTES = (
+    "a", " ", "1", ": ", "[", "\\", "1: ", "LISTEN ", "a=", '{"', "\n", "Nov 24 02:41:40 ", "client_http.requests = 1\n",
+)  # fmt: skip
+"""Pieces of which a megabyte is made."""
 
 NASTY = st.sampled_from(
     [
@@ -193,26 +197,7 @@ def test_a_classic_time_is_never_more_than_a_day_ahead(now: float | None, offset
 
 
 @pytest.mark.parametrize("name", sorted(ALL))
-@pytest.mark.parametrize(
-    "piece",
-    [
-        "a",
-        " ",
-        "1",
-        ": ",
-        "[",
-        "\\",
-        "1: ",
-        "LISTEN ",
-        "a=",
-        '{"',
-        "\n",
-        "Nov 24 02:41:40 ",
-        "client_http.requests = 1\n",
-    ],
-)
-def test_a_megabyte_takes_no_time(name: str, piece: str) -> None:
-    text = piece * (1_000_000 // len(piece))
-    start = time.perf_counter()
-    attempt(ALL[name], text)
-    assert time.perf_counter() - start < 2.0
+@pytest.mark.parametrize("piece", MEGABYTES)
+def test_a_megabyte_of_anything_is_parsed_or_refused(name: str, piece: str) -> None:
+    """That its time grows with its length and not faster is `growth` in `make bench`."""
+    attempt(ALL[name], piece * (1_000_000 // len(piece)))

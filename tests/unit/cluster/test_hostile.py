@@ -1,8 +1,7 @@
-"""What a node says, in amounts and values that no sane node has: bounded, quick, and nothing green for it."""
+"""What a node says, in amounts and values that no sane node has: bounded, and nothing green for it."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from ipaddress import ip_address, ip_interface
 
@@ -14,6 +13,7 @@ from haconsole.model.events import ConfigReading, KernelEvent, Phase
 from haconsole.model.findings import Verdict
 from haconsole.model.readings import Address, AddressRemoved, DaemonReading, InstanceReading, KernelReading, Link
 from haconsole.parse import keepalived_conf
+from tests.support.work import lines_run
 from tests.unit.cluster.builders import MASTER, ONE, TWO, V1, V2, Play, healthy, pair_daemon, spec
 
 MAIN = "/etc/keepalived/keepalived.conf"
@@ -95,25 +95,43 @@ def test_no_client_is_sent_to_an_address_that_is_none_for_clients(odd: str) -> N
     assert not [f for f in play.snapshot().findings if f.id == "vips-not-watched"]
 
 
-def test_whatever_the_amounts_a_snapshot_is_there_before_the_eye_notices() -> None:
+def crowded(amount: int) -> Play:
+    """A node with so many addresses, interfaces and VIPs, and a tenth as many instances."""
     play = healthy()
-    addresses = tuple(Address(interface=f"eth{i}", address=ip_interface(v)) for i, v in enumerate(many(10_000)))
-    links = {f"eth{i}": Link(name=f"eth{i}", up=True, carrier=False) for i in range(10_000)}
+    addresses = tuple(Address(interface=f"eth{i}", address=ip_interface(v)) for i, v in enumerate(many(amount)))
+    links = {f"eth{i}": Link(name=f"eth{i}", up=True, carrier=False) for i in range(amount)}
     told = tuple(
         InstanceReading(
-            name=f"i{i}", vrid=9, interface=f"eth{i}", state=MASTER, vips=tuple(a.address for a in addresses[i::1000])
+            name=f"i{i}",
+            vrid=9,
+            interface=f"eth{i}",
+            state=MASTER,
+            vips=tuple(a.address for a in addresses[i :: amount // 10]),
         )
-        for i in range(1000)
+        for i in range(amount // 10)
     )
     play.read(ONE, KernelReading(links=links, addresses=addresses))
-    play.read(ONE, DaemonReading(kind="DATA", instances=told)).read(ONE, conf(many(10_000)))
-    started = time.process_time()
-    play.snapshot()
-    assert time.process_time() - started < 1.5
-    started = time.process_time()
-    for i in range(50):
-        play.event(KernelEvent(node=ONE, at=play.now, change=AddressRemoved(address=addresses[i])))
-    assert time.process_time() - started < 1.5
+    return play.read(ONE, DaemonReading(kind="DATA", instances=told)).read(ONE, conf(many(amount)))
+
+
+def test_the_work_of_a_snapshot_grows_with_the_amounts_and_not_faster() -> None:
+    crowded(10_000).snapshot()
+    few, more = crowded(200), crowded(2000)
+    base = lines_run(few.snapshot)
+    assert base > 1000
+    assert lines_run(more.snapshot) <= 11 * base
+
+
+def test_the_work_for_an_address_that_goes_grows_with_their_number_and_not_faster() -> None:
+    def going(amount: int) -> int:
+        play = crowded(amount)
+        gone = Address(interface="eth7", address=ip_interface(many(8)[7]))
+        event = KernelEvent(node=ONE, at=play.now, change=AddressRemoved(address=gone))
+        return lines_run(lambda: play.event(event))
+
+    few = going(200)
+    assert few > 200
+    assert going(2000) <= 11 * few
 
 
 def test_states_of_ever_new_instances_do_not_pile_up() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Sized
 from ipaddress import ip_interface
 from pathlib import Path
 
@@ -11,6 +11,8 @@ import pytest
 from haconsole.model.readings import Address, AddressAdded, AddressRemoved, KernelChange, LinkChanged, LinkRemoved
 from haconsole.parse.errors import ParseError
 from haconsole.parse.iproute import parse_addresses, parse_links, parse_monitor_line
+from tests.support import interfaces
+from tests.support.work import lines_run
 
 FILES = Path(__file__).parents[2] / "fixtures" / "system" / "iproute"
 FOREVER = "\\       valid_lft forever preferred_lft forever"
@@ -225,18 +227,15 @@ def test_other_lines_are_none(line: str) -> None:
 # --- limits -------------------------------------------------------------------
 
 
-def test_ten_thousand_interfaces_take_well_under_a_second() -> None:
-    links = "".join(
-        f"{n}: eth{n}@if{n}: <BROADCAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP\\    link/ether 52:54:00:12:34:56 brd ff:ff:ff:ff:ff:ff\n"
-        for n in range(1, 10_001)
-    )
-    addresses = "".join(
-        f"{n}: eth{n}    inet 10.{n >> 8}.{n & 255}.1/24 scope global eth{n}:1{FOREVER}\n" for n in range(1, 10_001)
-    )
-    start = time.perf_counter()
-    assert len(parse_links(links)) == 10_000
-    assert len(parse_addresses(addresses)) == 10_000
-    assert time.perf_counter() - start < 1.5
+@pytest.mark.parametrize(("parse", "text"), [(parse_links, interfaces.links), (parse_addresses, interfaces.addresses)])
+def test_the_work_on_many_interfaces_grows_with_their_number_and_not_faster(
+    parse: Callable[[str], Sized], text: Callable[[int], str]
+) -> None:
+    assert len(parse(text(10_000))) == 10_000
+    few, more = text(100), text(1000)
+    base = lines_run(lambda: parse(few))
+    assert base > 100
+    assert lines_run(lambda: parse(more)) <= 11 * base
 
 
 def test_a_line_of_a_megabyte_is_cut_or_refused() -> None:
