@@ -89,7 +89,10 @@ HOST = CommandSpec(
             'case $r in *routes) echo routes; echo "${r%routes}";; esac; '
             "s=$({ ip -4 -o rule && ip -4 -o route show table all && echo whole; } | head -c 200000); "
             'case $s in *whole) echo sources; printf "%s\\n" "$s" | grep -E "lookup| table .* src " | '
-            'grep -v " table local " | head -c 16000;; esac; echo disks; '
+            'grep -v " table local " | head -c 16000;; esac; '
+            "v=$({ ip -s -o link show type macvlan && echo whole; } | head -c 200000); "
+            'case $v in *whole) echo virtual; printf "%s\\n" "$v" | grep "link/ether 00:00:5e:00:0[12]:" | '
+            "head -c 16000;; esac; echo disks; "
             f"stat -f -c '{HOST_FORMAT}' -- \"$@\"; echo connections; "
             "cd /proc/sys/net/netfilter && cat nf_conntrack_count nf_conntrack_max; "
             "cd /proc/sys/net/ipv4/conf && { n=0; echo paths; for f in */rp_filter */arp_ignore */arp_filter; do "
@@ -103,7 +106,7 @@ HOST = CommandSpec(
     ),
     subject=Subject.HOST,
     doc="Has it a default route, room to write, room for connections; does it drop by the way packets come; which "
-    "routes outside of the main table give packets their source.",
+    "routes outside of the main table give packets their source; do frames for virtual MAC addresses come in.",
 )
 LINKS = CommandSpec(
     id="kernel.links", argv=("ip", "-o", "link"), subject=Subject.KERNEL, limit=8 << 20, doc="Interfaces and carrier."
@@ -169,6 +172,24 @@ SOCKETS = CommandSpec(
 )
 
 _FIELDS = "MESSAGE,_COMM,_UID,_PID,SYSLOG_IDENTIFIER,SYSLOG_PID,_SYSTEMD_UNIT,UNIT,_SOURCE_REALTIME_TIMESTAMP"
+_OURS = (
+    "_COMM=keepalived",
+    "+",
+    "_COMM=squid",
+    "+",
+    "UNIT={keepalived_unit}.service",
+    "+",
+    "UNIT={squid_unit}.service",
+)
+LOG_ANY = CommandSpec(
+    id="log.any",
+    argv=("journalctl", "--no-pager", "-q", "-o", "json", "--output-fields=MESSAGE", "-n", "1", *_OURS),
+    subject=Subject.LOG,
+    root=Root.BETTER,
+    timeout_s=2,
+    limit=64 * 1024,
+    doc="Has the journal any line of keepalived, squid or systemd about both: decides how it can be followed.",
+)
 LOG_TAIL = CommandSpec(
     id="log.tail",
     argv=(
@@ -198,14 +219,23 @@ KERNEL_MONITOR = StreamSpec(
 LOG_FOLLOW = StreamSpec(
     id="log.follow",
     tag="L",
-    argv=(
-        "journalctl", "-f", "-q", "-o", "json", f"--output-fields={_FIELDS}", "-n", "300",
-        "_COMM=keepalived", "+", "_COMM=squid", "+", "UNIT={keepalived_unit}.service", "+", "UNIT={squid_unit}.service",
-    ),
+    argv=("journalctl", "-f", "-q", "-o", "json", f"--output-fields={_FIELDS}", "-n", "300", *_OURS),
     subject=Subject.LOG,
     root=Root.BETTER,
     doc="Lines of keepalived, squid and systemd about both, as they are written.",
+)
+LOG_FOLLOW_FIRST = StreamSpec(
+    id="log.follow-first",
+    tag="L",
+    argv=(
+        "journalctl", "-f", "-q", "-o", "json", f"--output-fields={_FIELDS}", "--no-tail", "--since=-15min", *_OURS,
+    ),
+    subject=Subject.LOG,
+    root=Root.BETTER,
+    doc="The same where the journal has no such line yet: `-n` would then lose the first that come together.",
 )  # fmt: skip
+"""With `-n` and nothing to go back to, journalctl stands at the journal's very end and goes on with its last line: of
+those written in between it tells none (systemd 247, 252 and 257, tried). A time is a place of its own."""
 LOG_FILE_FOLLOW = StreamSpec(
     id="log.file-follow",
     tag="S",
@@ -220,10 +250,12 @@ COMMANDS: Final[Mapping[str, CommandSpec]] = {
     for c in (
         USER, UID, GROUPS, HOSTNAME, BOOT_ID, TOOLS_FOUND, UPTIME, TIME, ZONE, KERNEL_RELEASE, SYSTEMD_VERSION, UNITS,
         HOST, LINKS, ADDRESSES, KEEPALIVED_VERSION, KEEPALIVED_SIGNUM, KEEPALIVED_TEST, KEEPALIVED_DUMP, CONFIG_FILE,
-        CONFIG_INCLUDE, SQUID_VERSION, SQUID_CHECK, SOCKETS, LOG_TAIL, LOG_FILE_TAIL,
+        CONFIG_INCLUDE, SQUID_VERSION, SQUID_CHECK, SOCKETS, LOG_ANY, LOG_TAIL, LOG_FILE_TAIL,
     )
 }  # fmt: skip
 """Every short command that can read a node, by id."""
 
-STREAMS: Final[Mapping[str, StreamSpec]] = {s.id: s for s in (KERNEL_MONITOR, LOG_FOLLOW, LOG_FILE_FOLLOW)}
+STREAMS: Final[Mapping[str, StreamSpec]] = {
+    s.id: s for s in (KERNEL_MONITOR, LOG_FOLLOW, LOG_FOLLOW_FIRST, LOG_FILE_FOLLOW)
+}
 """Every long-lived command, by id."""

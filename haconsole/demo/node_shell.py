@@ -26,6 +26,7 @@ from haconsole.model.record import dataclass
 DUMP_FILE: Final = "/tmp/keepalived.data"  # noqa: S108 - where keepalived writes
 STATS_FILE: Final = "/tmp/keepalived.stats"  # noqa: S108 - where keepalived writes
 _DATA_SIGNAL: Final = "10"
+_SINCE: Final = re.compile(r"--since=-(\d+)min")
 
 _KEEPALIVED_V: Final = """\
 Keepalived v2.2.7 (01/16,2022)
@@ -322,17 +323,23 @@ class JournalQuery:
     follow: bool
     fields: tuple[str, ...]
     match: Match
+    since_s: float | None = None
+    """Lines of the last so many seconds only; None: all."""
 
     @classmethod
     def parse(cls, args: Sequence[str]) -> JournalQuery | None:
         """None: an option that is not understood."""
-        lines, follow, fields, words = 10**9, False, "", []
+        lines, follow, fields, words, since_s = 10**9, False, "", [], None
         rest = iter(args)
         for arg in rest:
             if arg in {"--no-pager", "-q"}:
                 continue
             if arg == "-f":
                 follow, lines = True, min(lines, 10)
+            elif arg == "--no-tail":
+                lines = 10**9
+            elif ago := _SINCE.fullmatch(arg):
+                since_s = 60.0 * int(ago[1])
             elif arg == "-o" and next(rest, "") == "json":
                 continue
             elif arg == "-n":
@@ -343,11 +350,14 @@ class JournalQuery:
                 words.append(arg)
             else:
                 return None
-        return cls(lines=lines, follow=follow, fields=tuple(fields.split(",")) if fields else (), match=Match(words))
+        chosen = tuple(fields.split(",")) if fields else ()
+        return cls(lines=lines, follow=follow, fields=chosen, match=Match(words), since_s=since_s)
 
     def backlog(self, node: SimNode) -> list[str]:
         """The lines that are there already."""
-        return [self.text(entry) for entry in node.journal.tail(self.lines, self.match)]
+        begin = 0.0 if self.since_s is None else (node.wall() - self.since_s) * 1e6
+        found = node.journal.tail(self.lines, self.match)
+        return [self.text(entry) for entry in found if float(entry["__REALTIME_TIMESTAMP"]) >= begin]
 
     def text(self, entry: Entry) -> str:
         """An entry as it is printed."""

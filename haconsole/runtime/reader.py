@@ -258,6 +258,11 @@ class NodeReader:
         )
         return [LogHeard(node=self._node.name, at=at, line=line, backlog=True) for line in lines]
 
+    async def log_is_empty(self) -> bool:
+        """The journal may be read and has no line that is followed; False too where that cannot be told."""
+        found = (await self._run([read.LOG_ANY])).get(read.LOG_ANY.id)
+        return found is not None and found.status == 0 and not found.stdout.strip()
+
     def log_failed(self) -> ReadFailed:
         """The log cannot be read by this login, and what would help."""
         problem = Problem(

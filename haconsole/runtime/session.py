@@ -187,6 +187,8 @@ class NodeSession:
         log = log_stream(reader)
         if log is None:
             self._emit(reader.log_failed())
+        elif log is read.LOG_FOLLOW and await reader.log_is_empty():
+            log = read.LOG_FOLLOW_FIRST
         streams = [read.KERNEL_MONITOR, *([log] if log is not None else [])]
         command = script.collector(streams, reader.names, self._log_rights(reader))
         stream = await connection.stream(command)

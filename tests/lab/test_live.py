@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager
 from ipaddress import ip_address
@@ -10,17 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from haconsole.catalogue import read, script
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.config.load import load
-from haconsole.model.readings import StateSource, VrrpState
+from haconsole.model.events import Event, Heartbeat, LogHeard
+from haconsole.model.readings import Rights, StateSource, VrrpState
 from haconsole.runtime.assemble import production
+from haconsole.runtime.collector import Collector, Source
 from haconsole.runtime.monitor import Monitor, run_all
+from haconsole.runtime.reader import NodeReader
 from tests.lab.harness import Lab, faults
 from tests.support.wait import until
 
 pytestmark = pytest.mark.usefixtures("in_operator_namespace")
 ONE, TWO = "proxy-serv01", "proxy-serv02"
 VIP1 = ip_address("192.168.2.101")
+EMPTY_JOURNAL = "journalctl -q --rotate; journalctl -q --vacuum-time=1us"
 
 
 class Watch:
@@ -114,3 +120,42 @@ async def test_the_daemon_s_restart_is_read_anew(healthy_lab: Lab, tmp_path: Pat
             lambda: any(i.state_source is StateSource.DUMP for i in watch.node(ONE).instances or ()), 45, "a new dump"
         )
         assert "keepalived-down" not in watch.ids
+
+
+async def test_of_a_journal_that_had_no_line_yet_the_first_that_come_together_all_arrive(
+    healthy_lab: Lab, tmp_path: Path
+) -> None:
+    """`journalctl -f -n 300` tells only the last of them."""
+    (spec,) = load(healthy_lab.write_config(tmp_path / "haconsole.toml", user="root"))
+    parts, node = production(), healthy_lab.nodes[TWO]
+    node.sh("install -D /usr/bin/logger /run/burst/squid")
+    burst = ["one", "two", "three", "four"]
+    heard: list[Event] = []
+
+    def texts() -> list[str]:
+        """Of the burst: squid itself may still have something to say of its start."""
+        return [e.line.text for e in heard if isinstance(e, LogHeard) and e.line.text in burst]
+
+    connection = await parts.connector.connect(spec.node(TWO))
+    try:
+        reader = NodeReader(spec, spec.node(TWO), connection, parts.clock)
+        await reader.introduce()
+        deadline = time.monotonic() + 30
+        node.sh(EMPTY_JOURNAL)
+        while not await reader.log_is_empty():
+            assert time.monotonic() < deadline, "the journal is never empty"
+            node.sh(EMPTY_JOURNAL)
+        stream = await connection.stream(script.collector([read.LOG_FOLLOW_FIRST], reader.names, Rights.ROOT))
+        following = asyncio.ensure_future(Collector(Source(node=TWO), stream, parts.clock, heard.append).run())
+        try:
+            await until(lambda: any(isinstance(e, Heartbeat) for e in heard), 15)
+            node.sh(f"printf '%s\\n' {' '.join(burst)} | /run/burst/squid -t squid")
+            await until(lambda: burst[-1] in texts(), 15)
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+        assert texts() == burst
+        assert not await reader.log_is_empty()
+    finally:
+        connection.abort()
+        node.sh("rm -rf /run/burst")

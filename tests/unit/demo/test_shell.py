@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import TypeVar
@@ -212,6 +213,17 @@ def test_journal_query_understands_alternatives() -> None:
     assert query.match({"_COMM": "systemd", "UNIT": "squid.service"})
     assert not query.match({"_COMM": "systemd", "UNIT": "cron.service"})
     assert JournalQuery.parse(("--vacuum-time=1s",)) is None
+
+
+def test_a_journal_is_followed_from_a_time_where_it_had_no_line_before() -> None:
+    query = JournalQuery.parse(read.LOG_FOLLOW_FIRST.filled(Names())[1:])
+    assert query is not None
+    assert (query.follow, query.since_s) == (True, 900.0)
+    asked = node()
+    lines = query.backlog(asked)
+    asked.journal.write(asked.wall() - 901, "squid", 1, "too long ago", comm="squid")
+    asked.journal.write(asked.wall() - 899, "squid", 1, "not too long ago", comm="squid")
+    assert [json.loads(x)["MESSAGE"] for x in query.backlog(asked)[len(lines) :]] == ["not too long ago"]
 
 
 def test_no_dump_from_a_dead_daemon() -> None:

@@ -125,6 +125,26 @@ async def test_a_node_is_introduced_and_read(running: list[asyncio.Future[None]]
     assert not any(line.id == "keepalived.dump" for line in connections[0].lines), "no right, no try"
 
 
+@pytest.mark.parametrize(
+    ("found", "followed"),
+    [((b'{"MESSAGE": "x"}\n', "", 0), "-n"), ((b"", "", 0), "--since=-15min"), ((b"", "not permitted", 1), "-n")],
+    ids=["some", "none yet", "cannot be told"],
+)
+async def test_a_journal_without_a_line_is_followed_from_a_time_and_not_from_its_end(
+    running: list[asyncio.Future[None]], found: tuple[bytes, str, int], followed: str
+) -> None:
+    def reader_of_journals(line: script.Line) -> tuple[bytes, str, int]:
+        known = {"id.groups": (b"ops systemd-journal\n", "", 0), "systemd.version": (b"systemd 252\n", "", 0)}
+        return {**known, "log.any": found}.get(line.id) or answers(line)
+
+    connections, connector = counted(reader_of_journals)
+    watched = Watched(connector)
+    running.append(asyncio.ensure_future(watched.session.run()))
+    await until(lambda: connections and connections[0].streams)
+    streams = next(s for c in connections[0].commands if (s := script.read_collector(c)))
+    assert followed in streams["L"]
+
+
 async def test_addresses_are_read_again_when_they_may_have_changed_unheard(
     running: list[asyncio.Future[None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
