@@ -110,6 +110,11 @@ def clearing(operation: str) -> str:
     return operation_id(operation)
 
 
+def reverting(operation: str) -> str:
+    """Run what is armed at once, if it is of this operation."""
+    return operation_id(operation)
+
+
 def noting(operation: str, note: DrainNote | None) -> str:
     """Write the drain note; None: remove it."""
     if note is None:
@@ -228,13 +233,11 @@ SAY = CommandSpec(
 
 
 def _now(slot: Slot) -> CommandSpec:
-    return CommandSpec(
-        id=f"operation.revert-now-{slot.value}",
-        argv=("systemctl", "start", "--no-block", f"{text.REVERT_UNIT}{slot.value}.service"),
-        subject=Subject.UNITS,
-        root=Root.NEEDED,
+    return _entry(
+        f"operation.revert-now-{slot.value}",
+        text.revert_now(slot.value),
+        "Run the armed revert at once, if it is of the operation that is named: by the node, which needs nobody then.",
         danger=Danger.RESTORES,
-        doc="Run the armed revert at once, on the node: it needs neither this connection nor the console.",
     )
 
 

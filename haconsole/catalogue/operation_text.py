@@ -225,6 +225,20 @@ remove) rm -f $h/drain && tell done || tell failed ;;
 """Standard input: the operation; `write` or `remove`; the note as one line of JSON."""
 
 
+def revert_now(slot: str) -> str:
+    """The text that runs the armed revert of `slot` at once, but only while what is saved is of the operation that
+    is named: what was asked for may arrive late, when another one is under way there.
+
+    Standard input: the operation. Status 75: it is not that one (any more), nothing was done.
+    """
+    return group(f"""
+{_PATH} {_PLACES} IFS= read -r i; {_WORD}
+exec 9< $h; flock -w 3 9 || {{ echo busy >&2; exit 75; }}; r=; if [ -f $d/id ]; then read -r r < $d/id; fi;
+[ $r. = $i. ] || {{ echo nothing of this operation is saved here >&2; exit 75; }};
+exec systemctl start --no-block {REVERT_UNIT}{slot}.service;
+""")
+
+
 def needs_armed(kind: str) -> str:
     """Shell that ends with 75 unless a revert of `kind` is armed on this node, right now."""
     return (

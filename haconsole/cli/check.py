@@ -76,6 +76,9 @@ def _of_files(files: Sequence[str], ids: Sequence[str], *, together: bool) -> Ch
     if ids and len(ids) != len(files):
         msg = f"{len(files)} files and {len(ids)} --config-id: one for each file"
         raise click.UsageError(msg)
+    if together and not ids and (twice := next((f for f in files if files.count(f) > 1), None)) is not None:
+        msg = f"{twice} is named twice: each FILE is another node's (of one file for all nodes: --config-id)"
+        raise click.UsageError(msg)
     try:
         read = read_conf(files, ids)
     except UnreadableError as error:

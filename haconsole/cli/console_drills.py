@@ -139,6 +139,10 @@ class ConsoleDrill:
             raise RuntimeError("prepare it first")
         return self._run.expected
 
+    async def settled(self) -> None:
+        """After a drill before this one, whose hand-over is still fresh."""
+        await self._run.settled()
+
     async def prepare(self) -> None:
         """Look, ask, predict. Raises: CannotError."""
         await self._operate.ready()
@@ -179,7 +183,8 @@ class ConsoleDrill:
         return await self._run.extend(seconds)
 
     def _audit(self) -> tuple[str, ...]:
-        return () if self._operate.audit_trouble is None else (self._operate.audit_trouble,)
+        unkept = None if self._run.unkept is None else f"not all of {self._run.id} is kept: {self._run.unkept}"
+        return tuple(told for told in (unkept, self._operate.audit_trouble) if told is not None)
 
     def _write(self, record: DrillRecord) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(files, what went wrong)."""

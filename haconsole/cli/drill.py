@@ -154,7 +154,8 @@ def abort(ctx: click.Context, /, id_: str | None, **options: object) -> None:
         if id_ is not None or options["break_lock"] is not None:
             raise click.UsageError("--node excludes ID and --break-lock: it asks nobody whose the drill is")
         runner: Callable[..., int] = ctx.obj.get("runner", asyncio.run)
-        ctx.exit(runner(abort_on_node(_cluster_of(ctx, node), node)))
+        read_only = bool(ctx.obj.get("read_only"))
+        ctx.exit(runner(abort_on_node(_cluster_of(ctx, node), node, form=str(options["form"]), read_only=read_only)))
     _finish(ctx, abort_drill, id_, options, named=_text(options["break_lock"]))
 
 
@@ -279,6 +280,8 @@ def _finish(
         if chosen is None or chosen.over:
             what = f"drill {chosen.id} is over" if chosen is not None else f"no drill is under way in {folder.path}"
             output.talk(f"haconsole: {what}: nothing to do")
+            if chosen is None:
+                output.talk("  one that was begun on another machine: haconsole drill abort --node NODE")
             ctx.exit(int(Exit.USAGE))
     except DrillFileError as error:
         output.talk(f"haconsole: {error}")

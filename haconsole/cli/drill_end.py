@@ -117,20 +117,14 @@ async def abort_drill(
     return drill.code(record)
 
 
-async def abort_on_node(spec: ClusterSpec, node: str) -> int:
-    """Whoever's it is; returns the exit code."""
-    from haconsole.model.problems import ProblemError
-    from haconsole.runtime.drill_abort import put_back_now
+async def abort_on_node(spec: ClusterSpec, node: str, *, form: str, read_only: bool) -> int:
+    """As `haconsole node abort`, but whoever's it is, and unasked; returns the exit code."""
+    from haconsole.cli.node_take_over import abort_anyway
+    from haconsole.operations.take_over import Way
+    from haconsole.runtime.take_over import TakeWords
 
-    async with followed(spec) as (monitor, parts):
-        progress = output.Progress()
-        try:
-            told = await put_back_now(monitor, parts.connector, parts.clock, node, lambda s: progress.show(s.text))
-        except ProblemError as error:
-            progress.clear()
-            output.talk(f"haconsole: {error}")
-            return int(Exit.UNVERIFIED)
-        finally:
-            progress.clear()
-    output.data(told)
-    return int(Exit.DONE)
+    words = TakeWords(
+        way=Way.ABORT, node=node, operator=getpass.getuser(), host=os.uname().nodename, reason="drill abort --node",
+        read_only=read_only or spec.read_only,
+    )  # fmt: skip
+    return await abort_anyway(spec, words, form=form)

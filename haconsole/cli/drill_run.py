@@ -104,6 +104,8 @@ async def _one(run: DrillRun, operate: object, *, form: str, confirm: str | None
     with stoppable(steps):
         record = await run.carry_out(lambda told: steps.told(_of_cut(run, told)))
     steps.progress.clear()
+    if run.unkept is not None:
+        output.talk(f"haconsole: not all of {run.id} is kept: {run.unkept}")
     if isinstance(operate, Operate) and operate.audit_trouble is not None:
         output.talk(f"haconsole: {operate.audit_trouble}")
     return record

@@ -104,11 +104,13 @@ def show(record: DrillRecord, folder: DrillFolder, form: str) -> None:
         for claim in claims:
             if phase != "before" or claim.ok is not True:
                 output.data(f"  {_SIGNS[claim.ok]} {phase}: {clean(claim.text)}: {clean(claim.evidence)}")
-    from haconsole.report import drill_words
+    from haconsole.report import drill_measured, drill_words
 
+    lacking = {(m.vip, m.figure): m.why for m in drill_measured.missing(record)}
     for row in drill_words.compared(record):
         if row.measured != "–":
-            judged = f", {row.words}" if row.words else ""
+            words = row.words or clean(lacking.get((row.vip, row.figure), ""))
+            judged = f", {words}" if words else ""
             told = f"{row.vip} {row.figure}: {row.measured}{row.error}"
             output.data(f"  {_SIGNS[row.ok]} {told} (predicted: {row.predicted}){judged}")
     for place in record.look_at:

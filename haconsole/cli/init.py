@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from haconsole.cli import output, setup
 from haconsole.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from haconsole.config.write import NewConfig, NewNode
+    from haconsole.config.write import NewConfig
     from haconsole.model.spec import ClusterSpec, NodeSpec
     from haconsole.runtime.configurations import Read
 
@@ -89,7 +88,9 @@ def _write(ctx: click.Context, path: Path, new: NewConfig) -> None:
     try:
         made, meant = write.checked(new, path)
     except ConfigError as error:
-        _refuse(ctx, f"nothing was written, the values do not make a configuration:\n{error}")
+        # Of a file that is not there no line can be looked at.
+        told = "\n".join(f"  {replace(p, file='', line=None)}" for p in error.problems)
+        _refuse(ctx, f"nothing was written, the values do not make a configuration:\n{told}")
         return
     try:
         write.create(path, made)
@@ -114,77 +115,46 @@ def _named(path: Path) -> str:
 # --- questions -----------------------------------------------------------------------
 
 
-class _Questions:
-    """Flags first, then the terminal; without one what is missing is gathered and refused at once."""
-
-    def __init__(self, given: Mapping[str, object]) -> None:
-        self._given = given
-        self._terminal = sys.stdin.isatty() and sys.stderr.isatty()
-        self.missing: list[str] = []
-
-    def text(self, key: str, words: str, default: str | None = None, *, needed: bool = False) -> str:
-        """One answer; empty where there is none."""
-        if key in self._given:
-            return str(self._given[key])
-        if self._terminal:
-            return str(click.prompt(words, default=default if default is not None or needed else "", err=True))
-        if needed and default is None:
-            self.missing.append(f"--{key.replace('_', '-')}")
-        return default or ""
-
-    def yes(self, key: str, words: str, *, default: bool) -> bool:
-        """Yes or no."""
-        if key in self._given:
-            return bool(self._given[key])
-        return bool(click.confirm(words, default=default, err=True)) if self._terminal else default
-
-    def many(self, key: str, words: str, least: int) -> list[str]:
-        """Answers until an empty one, at least so many."""
-        found = self._given.get(key)
-        if isinstance(found, tuple):
-            return [str(f) for f in found]
-        answers: list[str] = []
-        if not self._terminal:
-            if least:
-                self.missing.append(f"--{key.removesuffix('s')} (at least {least} times)")
-            return answers
-        while len(answers) < 64:
-            end = "" if len(answers) >= least else None
-            answer = str(
-                click.prompt(words.format(len(answers) + 1), default=end, show_default=False, err=True)
-            ).strip()
-            if not answer:
-                break
-            answers.append(answer)
-        return answers
-
-
 def _from_questions(ctx: click.Context, given: Mapping[str, object]) -> NewConfig:
+    from haconsole.cli.init_questions import Questions, is_node, is_vip, may_be_empty
+    from haconsole.config import values
     from haconsole.config.write import NewConfig, NewNode
 
-    ask = _Questions(given)
-    name = ask.text("name", "Name of the cluster", "proxy")
-    user = ask.text("user", "Login on the nodes (empty: as in ~/.ssh/config)")
+    ask = Questions(given)
+    name = ask.text("name", "Name of the cluster", "proxy", check=values.check_name)
+    user = ask.text("user", "Login on the nodes (empty: as in ~/.ssh/config)", check=values.check_user)
     sudo = ask.yes("sudo", "Prefix privileged commands with `sudo -n`?", default=bool(user) and user != "root")
-    nodes = ask.many("nodes", "Node {} as NAME=ADDRESS (empty: no more)", 2)
-    lan = ask.text("lan", "Interface with the virtual addresses", "eth0")
-    public = ask.text("public", "Interface to the internet ('' for none)", "eth1")
-    vips = ask.many("vips", "Virtual address {} as IP or IP=NODE (empty: no more)", 0)
-    dns_name = ask.text("dns_name", "Name that clients look up (empty: not checked)")
-    probe_url = ask.text("probe_url", "A page to fetch through every VIP, http:// (empty: only squid is asked)")
+    nodes = [_node(w) for w in ask.many("nodes", "Node {} as NAME=ADDRESS", 2, is_node)]
+    lan = ask.text("lan", "Interface with the virtual addresses", "eth0", check=values.check_interface)
+    public = ask.text(
+        "public",
+        "Interface to the internet ('' for none)",
+        "eth1",
+        check=lambda w: values.check_interface_or_none(_none(w)),
+    )
+    vips = ask.many("vips", "Virtual address {} as IP or IP=NODE", 0, is_vip(nodes))
+    dns_name = ask.text(
+        "dns_name", "Name that clients look up (empty: not checked)", check=may_be_empty(values.check_dns_name)
+    )
+    probe_url = ask.text(
+        "probe_url", "A page to fetch through every VIP, http:// (empty: only squid is asked)",
+        check=may_be_empty(values.check_probe_url),
+    )  # fmt: skip
     if ask.missing:
         _refuse(ctx, f"there is no terminal to ask on, and these are not given: {', '.join(ask.missing)}")
-    made: list[NewNode] = []
-    for word in nodes:
-        one, equals, address = word.partition("=")
-        made.append(NewNode(name=one, address=address if equals else one, lan=lan, public=_none(public)))
     return _flagged(
         NewConfig(
-            cluster=name, nodes=made, vips=[_vip(v) for v in vips], user=user, sudo=sudo,
+            cluster=name, nodes=[NewNode(name=n, address=a, lan=lan, public=_none(public)) for n, a in nodes],
+            vips=[_vip(v) for v in vips], user=user, sudo=sudo,
             dns_name=dns_name, probe_url=probe_url, learned_from="made by `haconsole init`",
         ),
         given,
     )  # fmt: skip
+
+
+def _node(word: str) -> tuple[str, str]:
+    name, equals, address = word.partition("=")
+    return name, address if equals else name
 
 
 def _none(word: str) -> str:

@@ -221,6 +221,11 @@ class _Asker:
         self._answer: asyncio.Future[str] | None = None
         self.left = asyncio.Event()
 
+    @property
+    def below(self) -> str:
+        """Before a line that comes while a name is being typed."""
+        return "\n" if self._answer is not None else ""
+
     def say(self, text: str) -> None:
         self.progress.clear()
         output.talk(text)
@@ -273,18 +278,22 @@ def _hearing(driver: Driver, asker: _Asker) -> Iterator[None]:
 
     def leave() -> None:
         if not asker.left.is_set():
-            asker.say("leaving: what is just being changed is put back first …")
+            asker.say(f"{asker.below}leaving: what is just being changed is put back first …")
         asker.left.set()
         driver.leave()
 
+    def stay() -> None:
+        asker.say(f"{asker.below}not stopped: the nodes have to be watched. Ctrl-C leaves; the same command goes on")
+
     for each in signals:
         loop.add_signal_handler(each, leave)
+    loop.add_signal_handler(signal.SIGTSTP, stay)
     if asker.live:
         loop.add_reader(sys.stdin.fileno(), asker.typed, driver)
     try:
         yield
     finally:
-        for each in signals:
+        for each in (*signals, signal.SIGTSTP):
             loop.remove_signal_handler(each)
         if asker.live:
             loop.remove_reader(sys.stdin.fileno())

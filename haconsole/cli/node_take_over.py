@@ -15,6 +15,7 @@ from haconsole.cli.exits import Exit
 from haconsole.cli.node import code
 from haconsole.cli.operating import operated
 from haconsole.cli.steps import Steps, stoppable, typed
+from haconsole.cli.times import local
 from haconsole.parse.text import clean
 
 if TYPE_CHECKING:
@@ -74,19 +75,29 @@ def _words(spec: ClusterSpec, options: dict[str, object], *, read_only: bool) ->
     )  # fmt: skip
 
 
-async def _run(spec: ClusterSpec, words: TakeWords, *, form: str, dry_run: bool, confirm: str | None) -> int:
+async def abort_anyway(spec: ClusterSpec, words: TakeWords, *, form: str) -> int:
+    """`words` is an abort: of whatever the node tells of, though its console lives. Returns the exit code."""
+    return await _run(spec, words, form=form, dry_run=False, confirm=words.node, anyway=True)
+
+
+async def _run(
+    spec: ClusterSpec, words: TakeWords, *, form: str, dry_run: bool, confirm: str | None, anyway: bool = False
+) -> int:
     from haconsole.runtime.take_over import NothingError, TakeOver
 
     async def act(operate: Operate) -> int:
         try:
-            return await _act(TakeOver(operate), words, form=form, dry_run=dry_run, confirm=confirm)
+            return await _act(TakeOver(operate), words, form=form, dry_run=dry_run, confirm=confirm, anyway=anyway)
         except NothingError as error:
             return _nothing(error, words, form)
 
     return await operated(spec, words.node, confirm, act)
 
 
-async def _act(take_over: TakeOver, words: TakeWords, *, form: str, dry_run: bool, confirm: str | None) -> int:
+async def _act(
+    take_over: TakeOver, words: TakeWords, *, form: str, dry_run: bool, confirm: str | None, anyway: bool
+) -> int:
+    """anyway: what is found is taken by its name, unasked."""
     from haconsole.operations.job import Result
     from haconsole.operations.plan import described
     from haconsole.operations.take_over import question
@@ -99,9 +110,12 @@ async def _act(take_over: TakeOver, words: TakeWords, *, form: str, dry_run: boo
         found = await take_over.prepare(words)
     finally:
         progress.clear()
-    output.talk(question(found.taking, found.plan))
+    if anyway:
+        found = take_over.named(found, found.left.lock_name)
+    output.talk(question(found.taking, found.plan, local))
     if found.left.node != words.node:
-        told = f"haconsole: it acts on {found.left.node}: haconsole node {words.way.value} {found.left.node}"
+        what = "only its lock is left of it, on" if found.left.only_locked else "it acts on"
+        told = f"haconsole: {what} {found.left.node}: haconsole node {words.way.value} {found.left.node}"
         output.talk(f"{told}. Nothing was touched.")
         return int(Exit.REFUSED)
     if dry_run:

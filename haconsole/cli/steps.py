@@ -28,8 +28,17 @@ async def typed(node: str) -> bool:
         return False
     sys.stderr.write("> ")
     sys.stderr.flush()
-    answer: str = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip() == node
+    loop, descriptor, came = asyncio.get_running_loop(), sys.stdin.fileno(), asyncio.Event()
+    # No thread that reads: it could not be interrupted, and Ctrl-C would wait for its line.
+    loop.add_reader(descriptor, came.set)
+    try:
+        await came.wait()
+    except asyncio.CancelledError:  # Ctrl-C
+        output.talk("\nhaconsole: not confirmed, nothing was touched")
+        raise
+    finally:
+        loop.remove_reader(descriptor)
+    return sys.stdin.readline().strip() == node
 
 
 class Steps:
@@ -60,6 +69,11 @@ class Steps:
         for each in self._under_way:
             each.stop.set()
 
+    def stay(self) -> None:
+        """Ctrl-Z: a console that stands still sends no sign of life, and its node would put back."""
+        self.progress.clear()
+        output.talk("not stopped: what is under way has to be watched. Ctrl-C puts it back and leaves")
+
     def started(self, under_way: Stops) -> None:
         """It is under way; where a stop was asked for before it is asked at once."""
         self._under_way.append(under_way)
@@ -74,8 +88,9 @@ def stoppable(steps: Steps) -> Iterator[Callable[[Stops], None]]:
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     for each in signals:
         loop.add_signal_handler(each, steps.stop)
+    loop.add_signal_handler(signal.SIGTSTP, steps.stay)
     try:
         yield steps.started
     finally:
-        for each in signals:
+        for each in (*signals, signal.SIGTSTP):
             loop.remove_signal_handler(each)

@@ -1,4 +1,4 @@
-"""Times on the command line: `90s`, `2m`, `1h`; points in time as RFC 3339 or local HH:MM."""
+"""Times on the command line: `90s`, `2m`, `1h`; points in time as RFC 3339 or local HH:MM, and told as local."""
 
 from __future__ import annotations
 
@@ -46,3 +46,12 @@ def until(word: str, now: float) -> float:
     if told.timestamp() <= now:
         raise ValueError(f"{word} is over already")
     return told.timestamp()
+
+
+def local(text: str) -> str:
+    """A point in time that somebody wrote as RFC 3339: `2026-11-24 23:30:00 CET`; what is none as it stands."""
+    try:
+        told = datetime.fromisoformat(text)
+        return text if told.tzinfo is None else f"{told.astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    except (ValueError, OverflowError, OSError):
+        return text

@@ -114,9 +114,12 @@ def _with_login(node: NodePicture, state: NodeState, reader: _Reader, policy: Po
         versions=reader.fresh(state.versions, policy.slow_s),
         operation=operation,
         operation_at=_at(state.operation, operation),
+        operated=state.operated,
         host=host,
         host_at=_at(state.host, host),
         path_dropped=_dropped(state, host),
+        virtual_came=_came(state, host),
+        host_before_at=None if host is None or state.host_before is None else state.host_before.at,
     )
 
 
@@ -196,6 +199,13 @@ def _dropped(state: NodeState, host: HostReading | None) -> tuple[int, float] | 
     return host.path_dropped - before.value.path_dropped, state.host.at - before.at
 
 
+def _came(state: NodeState, host: HostReading | None) -> Mapping[str, int]:
+    """An interface that was made anew meanwhile counts from zero: nothing is known of it."""
+    before = None if state.host_before is None else state.host_before.value.virtual_frames
+    now = {} if host is None else host.virtual_frames or {}
+    return {i: n - before[i] for i, n in now.items() if before is not None and 0 <= before.get(i, n + 1) <= n}
+
+
 def _starting(state: NodeState, since: float) -> bool:
     """Who holds what, or which VIPs there are, was never read over this connection, and it was not refused either."""
     unread = [known is None or known.at < since for known in (state.kernel, state.daemon, state.config)]
@@ -273,6 +283,7 @@ def _vip(
         advertisers=_advertisers(wire, nodes, found, address),
         client=last if last is not None and now - last.at <= policy.client_s else None,
         latencies_s=tuple(p.result.latency_s if p.result.ok else None for p in seen.probes),
+        failed_at=tuple(p.at for p in seen.probes if not p.result.ok),
         settled=seen.holders_since is None or now - seen.holders_since >= policy.settle_s,
         since=_vip_since(seen, holders, found),
         failed_since=seen.failed_since,

@@ -99,6 +99,17 @@ class Left:
         return name if well and name != "lo" else None
 
     @property
+    def only_locked(self) -> bool:
+        """Nothing is saved there: what is left of it, or was begun, is the lock."""
+        return self.answers and not self.saved
+
+    @property
+    def acted_on(self) -> str:
+        """The node that it was for: another one, where that has healed and only a lock is left here."""
+        there = self.lock.node if self.lock is not None and self.only_locked else None
+        return there or self.node
+
+    @property
     def armed(self) -> bool:
         """A revert waits, by what the node noted."""
         return self.saved and self.left_s is not None
@@ -154,12 +165,14 @@ def left_on(
     """The operation that goes on, or was left, on `node`, or elsewhere under a lock that `node` has too.
 
     told: of every one of `nodes` that told. ours: the operation of this console. follow: to where its lock says
-    that it acts. None: there is none.
+    that it acts, or to a stale lock of another node that was for `node`. None: there is none.
     A drain that stays without a timer is none: nothing is armed, `undrain` ends it.
     """
     here = told.get(node)
     lock = here.state.lock if here is not None else _lock_about(told, node)
     name = (here.state.saved if here is not None else None) or (None if lock is None else lock.operation)
+    if not name and here is not None and follow:
+        return _locked_elsewhere(told, nodes, node, now, ours)
     if not name or ours in {name, _operation(lock)}:
         return None
     if here is None:
@@ -180,6 +193,17 @@ def left_on(
         left_s=_left_s(here, now), incomplete=state.incomplete,
         slots=tuple(slot for slot, _ in state.deadlines_uptime_s), console=console, evidence=evidence,
     )  # fmt: skip
+
+
+def _locked_elsewhere(
+    told: Mapping[str, Told], nodes: Collection[str], node: str, now: float, ours: str
+) -> Left | None:
+    """`node` has healed itself and removed its own lock; a peer's stays, stale, as nobody was left to remove it."""
+    for name, one in told.items():
+        lock, left = one.state.lock, one.state.lock_left_s
+        if name in nodes and lock is not None and lock.node == node and left is not None and left <= 0:
+            return left_on(told, nodes, name, now, ours=ours, follow=False)
+    return None
 
 
 def _operation(lock: OperationLock | None) -> str | None:

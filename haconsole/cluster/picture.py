@@ -107,12 +107,18 @@ class NodePicture:
     operation: NodeOperation | None = None
     """Lock, drain note, revert, as the node told them at `operation_at`."""
     operation_at: float | None = None
+    operated: tuple[tuple[float, float], ...] = ()
+    """When haconsole did something there (`NodeState.operated`)."""
     dumped_at: float | None = None
     """When keepalived, as it runs now, last answered over this connection with a dump, though later ones failed."""
     host: HostReading | None = None
     host_at: float | None = None
     path_dropped: tuple[int, float] | None = None
     """(packets that `rp_filter` dropped, within so many seconds): between the last two readings."""
+    virtual_came: Mapping[str, int] = field(default_factory=dict)
+    """Interface with a virtual MAC -> unicast frames that came in for it between the last two readings."""
+    host_before_at: float | None = None
+    """When `host` was read the time before."""
     route_lost: bool = False
     """It has no default route, and had one before or another node has one: so one is needed."""
     held: Mapping[IpAddress, int] = field(init=False, repr=False, compare=False)
@@ -171,6 +177,8 @@ class VipPicture:
     since: float | None
     """When the present holders became so, console clock."""
     failed_since: float | None
+    failed_at: tuple[float, ...] = ()
+    """When those of the last probes that failed were told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from functools import reduce as fold
 from typing import Final, TypeVar, assert_never
 
 from haconsole.cluster import clocks, wire_log
+from haconsole.cluster.explained import operated
 from haconsole.cluster.kernel_changes import change_text, changed_kernel
 from haconsole.cluster.vips_named import named, watchable
 from haconsole.model.events import (
@@ -177,6 +178,8 @@ def _read(state: ClusterState, node: NodeState, event: NodeRead) -> ClusterState
     changes: dict[str, object] = {_FIELDS[subject]: known, "heard_at": event.at}
     if subject is Subject.SQUID_COUNTERS:
         changes["counters_before"] = _of_this_connection(node, node.counters)
+    if isinstance(event.reading, NodeOperation):
+        changes["operated"] = operated(node.operated, node.operation, event.reading, event.at)
     if isinstance(event.reading, DaemonReading):
         changes["dumped_at"] = event.at
     if isinstance(event.reading, HostReading):

@@ -20,7 +20,8 @@ _OUTPUT: Final = 1
 
 def main(scenario: str, speed: str) -> None:
     """Serve until the parent ends, or until a signal that asks for the end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole terminal; the parent decides
+    for number in (signal.SIGINT, signal.SIGTSTP):  # Ctrl-C and Ctrl-Z go to the whole terminal; the parent decides,
+        signal.signal(number, signal.SIG_IGN)  # and a cluster does not stand still while nobody looks
     answer = os.fdopen(os.dup(_OUTPUT), "wb")
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123
         os.dup2(nowhere.fileno(), _OUTPUT)

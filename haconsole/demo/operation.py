@@ -75,7 +75,7 @@ class Operations:
         put(operation.NOTE, self._noting)
         put(operation.SAY, self._saying)
         for slot, spec in operation.REVERT_NOW.items():
-            put(spec, partial(self._reverts.now, slot.value))
+            put(spec, partial(self._reverting, slot.value))
         put(change.DRAIN_ON, self._drain_on)
         put(change.DRAIN_OFF, lambda _: self._kept.write_drain("0"))
         put(change.DRAIN_STOP, partial(self._disturb, "drain-stop", "stop", "keepalived"))
@@ -204,6 +204,13 @@ class Operations:
             return self._kept.tell("reverting")
         self._kept.saved = None
         return self._kept.tell("done")
+
+    def _reverting(self, slot: str, words: Sequence[str]) -> Done:
+        if not _ID.fullmatch(words[0]):
+            return Done("bad\n", status=64)
+        if self._kept.saved is None or self._kept.saved.operation != words[0]:
+            return Done(stderr="nothing of this operation is saved here\n", status=change.NOT_ARMED)
+        return self._reverts.now(slot)
 
     def _saying(self, lines: Sequence[str]) -> Done:
         self._host.log(lines[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -24,7 +23,7 @@ class Reverts:
     def __init__(self, kept: Kept) -> None:
         self._kept = kept
 
-    def now(self, slot: str, _words: Sequence[str]) -> Done:
+    def now(self, slot: str) -> Done:
         """`systemctl start` of the revert of `slot`."""
         if self._kept.reverts[slot].due_uptime is None and not self._kept.reverts[slot].running:
             text = f"Failed to start {REVERT_UNIT}{slot}.service: Unit {REVERT_UNIT}{slot}.service not found.\n"

@@ -41,7 +41,7 @@ class AuditFile:
         self.path = path
 
     def append(self, entry: Entry) -> str:
-        """Write one entry and wait until it is on disk. Returns its hash.
+        """Write one entry, or what of it fits into a line, and wait until it is on disk. Returns its hash.
 
         Raises: AuditError: not written, or not known to be on disk.
         """
@@ -49,7 +49,7 @@ class AuditFile:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._locked() as file:
                 link, unfinished = _next_link(file)
-                text, digest = audit.line(entry, link)
+                text, digest = audit.line(audit.fitting(entry), link)
                 _write(file, b"\n" + text if unfinished else text)
         except OSError as error:
             raise AuditError(self._words("cannot be written", error)) from error

@@ -136,6 +136,10 @@ class Measured:
     """The cadence that was kept, not the one that was asked for."""
     takeover_error_s: Mapping[str, float | None] = field(default_factory=dict)
     """What `takeover_s` may be wrong by: both clocks, and the grain of keepalived's timers."""
+    unjudged: int | None = None
+    """Requests that say nothing, since this machine itself stood still. None: not known, as in an older record."""
+    not_begun: int | None = None
+    """Requests that this machine did not come to."""
 
     def doubt(self, figure: str, vip: str) -> Doubt:
         """Of one figure (`takeover_s`, `outage_s`, `failback_outage_s`). An outage may have been longer by one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from ipaddress import IPv4Address
 
 from haconsole.model.record import dataclass
@@ -48,3 +49,6 @@ class HostReading:
     """Packets that `rp_filter` dropped since boot: TcpExt IPReversePathFilter."""
     source_routes: tuple[SourceRoute, ...] | None = None
     """Those that a rule looks up for packets of the node's own."""
+    virtual_frames: Mapping[str, int] | None = None
+    """Interfaces with a virtual router's MAC address (keepalived's `use_vmac`) -> unicast frames that came in since the
+    interface was made."""

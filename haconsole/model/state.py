@@ -85,6 +85,8 @@ class NodeState:
     counters_before: Known[SquidCounters] | None = None
     """The reading before `counters`: rates are differences."""
     operation: Known[NodeOperation] | None = None
+    operated: tuple[tuple[float, float], ...] = ()
+    """(look before, look) between which what the node tells of operations changed; oldest first, bounded."""
     host: Known[HostReading] | None = None
     host_before: Known[HostReading] | None = None
     """The reading before `host`: packets dropped since are a difference."""

@@ -6,6 +6,7 @@ Entries of the catalogue are named by id. Which drain a node can have is decided
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import Enum
 from typing import Final
 
@@ -86,13 +87,17 @@ class Deadline:
 
     wanted_s: float
     seconds: int
+    more_s: float = 0.0
+    """Of what is wanted: so much was added, for the change cuts the console's own way."""
 
     @property
     def said(self) -> str | None:
         """What the operator is told when it is not what was wanted."""
         if self.seconds == self.wanted_s:
             return None
-        return f"{duration(self.wanted_s)} is rounded up to {duration(self.seconds)}: reverts have fixed times"
+        told = duration(self.wanted_s - self.more_s)
+        told += f" and {duration(self.more_s)}, for it cuts this console's own way," if self.more_s else ""
+        return f"{told} is rounded up to {duration(self.seconds)}: reverts have fixed times"
 
 
 MINUTE_S: Final = 60
@@ -198,7 +203,8 @@ class Action:
             return deadline(VERIFY_DEADLINE_S if self.wanted_s is None else self.wanted_s)
         stop = self.kind is Kind.DRAIN and self.method is Method.STOP
         wanted = self.wanted_s or (DRAIN_STOP_DEADLINE_S if stop else DEFAULT_DEADLINE_S)
-        return deadline(wanted + (OWN_PATH_S if self.own_path else 0.0))
+        more = OWN_PATH_S if self.own_path else 0.0
+        return replace(deadline(wanted + more), more_s=more)
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -310,12 +316,14 @@ def _better(picture: ClusterPicture) -> str:
 
 
 def _peers_lowest(picture: ClusterPicture, node: NodePicture, instance: InstancePicture) -> int | None:
-    """The lowest effective priority that another node has for the instance's VIPs; None: not known."""
+    """The lowest effective priority that another node has for the instance's VIPs; None: not known, or none has any."""
     lowest: list[int] = []
     for other in picture.nodes:
         if other.name == node.name:
             continue
         theirs = next((i for v in instance.vips if (i := other.instance_of(v.ip)) is not None), None)
+        if theirs is None and other.dump_at is not None:
+            continue  # it has no part in this VIP, by its daemon's own word
         if theirs is None or not theirs.from_dump:
             return None
         priority = priority_now(theirs)

@@ -22,6 +22,10 @@ NOTHING: Final = "0" * 64
 """`previous` of the first entry."""
 LINE_LIMIT: Final = 256 * 1024
 """Bytes of a line; a longer one was not written by haconsole."""
+_ROOM: Final = LINE_LIMIT - 1024
+"""Of an entry without what binds it to the log."""
+_LONGEST: Final = 2000
+"""Characters of each text of an entry that is too long for a line."""
 
 
 class What(Enum):
@@ -93,6 +97,31 @@ def line(entry: Entry, link: Link) -> tuple[bytes, str]:
     fields = {**entry.model_dump(by_alias=True, mode="json", exclude_none=True), **link.model_dump(exclude_none=True)}
     digest = _digest(fields)
     return _canonical({**fields, "hash": digest}) + b"\n", digest
+
+
+def fitting(entry: Entry) -> Entry:
+    """`entry`, or what of it fits into a line: nothing that a node told may make a log that cannot be continued."""
+    if _size(entry) <= _ROOM:
+        return entry
+    told: dict[str, object] = {
+        name: {"left out": "too long for one line of the log"}
+        for name in ("before", "after")
+        if getattr(entry, name) is not None
+    }
+    entry = entry.model_copy(update=told)
+    if _size(entry) <= _ROOM:
+        return entry
+    words = {name: _cut(getattr(entry, name)) for name in ("text", "reason", "ticket", "result")}
+    command = None if entry.command is None else [_cut(" ".join(entry.command)) or ""]
+    return entry.model_copy(update={**words, "command": command})
+
+
+def _cut(text: str | None) -> str | None:
+    return text if text is None or len(text) <= _LONGEST else f"{text[:_LONGEST]} (the rest is left out)"
+
+
+def _size(entry: Entry) -> int:
+    return len(_canonical(entry.model_dump(by_alias=True, mode="json", exclude_none=True)))
 
 
 def _canonical(fields: Mapping[str, object]) -> bytes:

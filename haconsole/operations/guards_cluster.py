@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final
 
-from haconsole.cluster.left import console_gone
+from haconsole.cluster.left import Told, console_gone, left_on
 from haconsole.cluster.rules.common import listed
 from haconsole.model.operation import NodeOperation
 from haconsole.model.problems import ProblemKind
@@ -136,7 +136,7 @@ def _unlocked(node: str, found: NodeOperation, case: Case) -> tuple[bool, str]:
     if lock.operation == case.asked.operation:
         return True, "ours"
     left, named = found.lock_left_s or 0.0, lock.operation == case.asked.instead_of
-    end = f"haconsole node abort {lock.node if lock.node in {n.name for n in case.picture.nodes} else node}"
+    end = f"haconsole node abort {_abort_where(node, case)}"
     whose = f"{lock.owner or 'somebody'} on {lock.host or '?'}, {lock.name or 'an operation'}"
     if left <= 0:
         return named, f"{whose} left a stale lock: {end}, or go on against it with --break-lock {lock.operation}"
@@ -144,6 +144,13 @@ def _unlocked(node: str, found: NodeOperation, case: Case) -> tuple[bool, str]:
     if where is None:
         return False, f"{whose}, {left:.0f} s left: wait until it is over; if its console is dead, {end}"
     return True, f"{whose}, {left:.0f} s left; its console is gone: it renews no lock on {where}"
+
+
+def _abort_where(node: str, case: Case) -> str:
+    """Where the operation whose lock `node` has is ended: where it acts, if anything is left of it there."""
+    told = {name: Told(state=state, at=case.asked.now) for name, state in case.asked.operations.items()}
+    left = left_on(told, [n.name for n in case.picture.nodes], node, case.asked.now)
+    return node if left is None else left.node
 
 
 def nobody_drained(case: Case) -> Guard:

@@ -172,7 +172,7 @@ class _Maker:
             raise ValueError("it would be held longer than to its own deadline")
         steps = [Step(do=Do.HOLD, text=self.held(hold, limit_s), seconds=hold)]
         if self.hold_s is not None:
-            now = self.line(entries.REVERT_NOW[Slot.A].id)
+            now = self.line(entries.REVERT_NOW[Slot.A].id, entries.reverting(self.operation))
             steps.append(Step(do=Do.PUT_BACK, text="the node runs its armed revert at once", lines=(now,)))
         routes = "routes, " if action.interface is not None else ""
         text = f"verify: units, states, addresses, {routes}VIPs and clients as before"

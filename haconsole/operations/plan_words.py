@@ -20,7 +20,7 @@ def question(made: Plan) -> list[str]:
     """What is shown before the node's name is typed, as lines, not cleaned."""
     action = made.action
     lines = [f"{action.text}", "", "Will be run:"]
-    run = [f"  {each.node}: {_shown(each)}" for s in made.steps if s.changes for each in s.lines]
+    run = [f"  {each.node}: {in_short(each)}" for s in made.steps if s.changes for each in s.lines]
     lines += run or ["  nothing but the revert, which has nothing to put back"]
     if action.deadline is not None:
         lines.append(f"  before it, a revert is armed on {action.node}: {duration(action.deadline.seconds)}")
@@ -43,12 +43,15 @@ def question(made: Plan) -> list[str]:
     return [*lines, "", f"Type {action.node} to go on."]
 
 
-def _shown(line: Line) -> str:
+def in_short(line: Line) -> str:
     """The command line as people read it; of a text that guards itself its heart: the dry run has the whole."""
-    if "-c" not in line.argv:
-        return " ".join(line.argv)
-    data = "" if not line.data else f"    (standard input: {line.data.strip()})"
-    return f"{heart(line.argv[line.argv.index('-c') + 1])}{data}"
+    data = "" if not line.data or "-c" not in line.argv else f"    (standard input: {line.data.strip()})"
+    return f"{heart_of(line)}{data}"
+
+
+def heart_of(line: Line) -> str:
+    """What a text that guards itself does once it may; of another line all of it."""
+    return heart(line.argv[line.argv.index("-c") + 1]) if "-c" in line.argv else " ".join(line.argv)
 
 
 def _mark(guard: Guard) -> str:

@@ -6,6 +6,7 @@ here saw: routes and addresses are the node's own to compare, and whether one is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from typing import Final
@@ -25,6 +26,7 @@ from haconsole.operations.expectations import link_is, not_drained, on_node, ser
 from haconsole.operations.guards_context import Guard, Override
 from haconsole.operations.job import Check, Ending, Job, Revert
 from haconsole.operations.plan import Do, Line, Plan, Step, described
+from haconsole.operations.plan_words import in_short
 from haconsole.parse.text import clean
 
 RESTORED_S: Final = 90.0
@@ -179,13 +181,15 @@ def _left(left: Left) -> str:
     return "no time is told" if left.left_s is None else f"{left.left_s:.0f} s"
 
 
-def told_of(left: Left) -> tuple[tuple[str, str], ...]:
-    """Label, words: whose operation, what, since when, does its console live, when the node heals itself."""
-    note = () if left.note is None else (("drain note", _note(left.note)),)
+def told_of(left: Left, when: Callable[[str], str] = str) -> tuple[tuple[str, str], ...]:
+    """Label, words: whose operation, what, since when, does its console live, when the node heals itself.
+    when: how a time that was told, RFC 3339, reads."""
+    note = () if left.note is None else (("drain note", _note(left.note, when)),)
+    there = f"; what is left of it on {left.node} is its lock" if left.acted_on != left.node else ""
     return (
-        ("operation", f"{left.what} on {left.node} ({left.operation})"),
+        ("operation", f"{left.what} on {left.acted_on} ({left.operation}){there}"),
         ("begun by", left.who),
-        ("since", f"{left.since}, by the clock of its console" if left.since else "not told"),
+        ("since", f"{when(left.since)}, by the clock of its console" if left.since else "not told"),
         *note,
         ("console", left.evidence),
         ("puts back", puts_back(left)),
@@ -199,13 +203,15 @@ def puts_back(left: Left) -> str:
         return f"{left.node} does not answer: when it heals itself is not known"
     if left.incomplete:
         return f"the revert of {left.node} ran, and could not bring everything back"
+    if left.only_locked:
+        return f"no revert is armed on {left.node}: nothing was changed there, or it was put back, or is disarmed"
     if not left.armed:
         return "no revert is armed: nothing was changed, or it is disarmed"
     return f"{left.node} heals itself {f'in {_left(left)}' if left.left_s else 'at once'}, by its own timer"
 
 
-def _note(note: DrainNote) -> str:
-    ends = "stays until it is ended" if note.until is None else f"until {note.until}"
+def _note(note: DrainNote, when: Callable[[str], str]) -> str:
+    ends = "stays until it is ended" if note.until is None else f"until {when(note.until)}"
     return f"{note.by or 'somebody'}: {note.reason or 'no reason told'}, {ends}"
 
 
@@ -264,24 +270,31 @@ def _steps(picture: ClusterPicture, taking: Taking) -> list[Step]:
         text = "hold, here: e extends, n ends it, X aborts; 5 s before the node's own time it is put back"
         found.append(Step(do=Do.HOLD, text=text))
     when = "when the hold ends: " if going_on else ""
-    now = tuple(line(entries.REVERT_NOW[slot]) for slot in left.slots)
+    asked = entries.reverting(left.operation) if left.nameable else None
+    now = tuple(line(entries.REVERT_NOW[slot], asked) for slot in left.slots)
+    if left.only_locked:
+        found.append(Step(do=Do.PUT_BACK, text="nothing: its revert ran, or nothing was armed; only its lock is left"))
+    else:
+        found.append(Step(do=Do.PUT_BACK, text=f"{when}the node runs its armed revert at once", lines=now))
     return [
         *found,
-        Step(do=Do.PUT_BACK, text=f"{when}the node runs its armed revert at once", lines=now),
         Step(do=Do.VERIFY_BACK, text="verify: what it brought back, VIPs by forecast, clients"),
         Step(do=Do.DISARM, text="see that no timer waits any more", lines=(line(entries.DISARM),)),
         Step(do=Do.UNLOCK, text="unlock", lines=tuple(line(entries.LOCK, None, n) for n in [left.node, *others])),
     ]
 
 
-def question(taking: Taking, plan: Plan) -> str:
-    """What is shown before the node's name is typed. Several lines, cleaned."""
+def question(taking: Taking, plan: Plan, when: Callable[[str], str] = str) -> str:
+    """What is shown before the node's name is typed. Several lines, cleaned. when: as of `told_of`."""
     left = taking.left
-    lines = [f"{taking.way.value}: {DOES[taking.way]}", ""]
-    lines += [f"  {label:<12} {words}" for label, words in told_of(left)]
-    lines += ["", "Will be run:", *(f"  {line}" for line in described(plan.steps))]
+    # What is long stands first: a terminal shows the end.
+    lines = ["Every step, with every command line:", *(f"  {line}" for line in described(plan.steps))]
+    lines += ["", f"{taking.way.value}: {DOES[taking.way]}"]
+    lines += [f"  {label:<12} {words}" for label, words in told_of(left, when)]
+    run = [f"  {line.node}$ {in_short(line)}" for s in plan.steps if s.do is Do.PUT_BACK for line in s.lines]
+    lines += ["", "Will be run when it is put back:", *run] if run else []
     lines += ["", "Will happen:", *(f"  {v.address}: {_fate(v)}" for v in plan.predicted.vips)]
-    lines += [] if plan.predicted.vips else ["  what its revert brings back is not known here"]
+    lines += [] if plan.predicted.vips else [f"  {unforetold(left)}"]
     marks = {True: "yes", False: "NO ", None: "?  "}
     named = [f" ({g.overridden})" if g.overridden is not None else "" for g in plan.guards]
     lines += ["", "Checked:"]
@@ -292,6 +305,11 @@ def question(taking: Taking, plan: Plan) -> str:
     else:
         lines += ["", f"Type {left.node} to go on."]
     return "\n".join(clean(line) for line in lines)
+
+
+def unforetold(left: Left) -> str:
+    """What will happen, where no forecast says so."""
+    return "its lock is removed, nothing else" if left.only_locked else "what its revert brings back is not known here"
 
 
 def way_out(taking: Taking) -> list[str]:

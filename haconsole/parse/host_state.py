@@ -1,8 +1,8 @@
-"""What `catalogue.read.HOST` prints -> default routes, routes that give a source, room on file systems, tracked
-connections, path filters.
+"""What `catalogue.read.HOST` prints -> default routes, routes that give a source, frames for virtual MACs, room on file
+systems, tracked connections, path filters.
 
-Five parts, each begun by a line with its name; `routes` and `sources` are missing where ip(8) failed, `sources` also
-where there are more routes than can be looked through.
+Parts, each begun by a line with its name; `routes`, `sources` and `virtual` are missing where ip(8) failed, `sources`
+also where there are more routes than can be looked through.
 Sources: ip-route(8), ip-rule(8), stat(1) of GNU coreutils, nf_conntrack-sysctl and ip-sysctl of the kernel; run on
 Debian 11 to 13.
 """
@@ -10,7 +10,7 @@ Debian 11 to 13.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address
 from typing import Final
 
@@ -25,13 +25,18 @@ _WORD: Final = 80
 _DISK: Final = re.compile(
     r"([0-9a-f]{1,32}) ([0-9]{1,12}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) ([0-9]{1,20}) (/\S{0,200})"
 )
-_PARTS: Final = frozenset({"routes", "sources", "disks", "connections", "paths"})
+_PARTS: Final = frozenset({"routes", "sources", "virtual", "disks", "connections", "paths"})
 _RULE: Final = re.compile(r"[0-9]{1,10}:\s(from all (?:[^\n]{0,400} )?lookup (\S{1,64})(?: [^\n]{0,200})?)")
 _IIF: Final = re.compile(r"\biif (?!lo\b)")
 """A rule for packets that are forwarded: they have their source."""
 _SOURCE: Final = re.compile(
     r"((?:default|[0-9.]{7,15}(?:/[0-9]{1,2})?) .{0,400}?\btable (\S{1,64}) .{0,200}?\bsrc ([0-9.]{7,15}))\b"
 )
+_VIRTUAL: Final = re.compile(
+    r"[0-9]{1,10}: ([^ \t:/@]{1,64})(?:@[^ \t:/]{1,64})?: [^\\]{0,400}\\ +link/ether 00:00:5e:00:0[12]:[0-9a-f]{2} "
+    r"[^\\]{0,200}\\ +RX: [^\\]{0,80}\\ +[0-9]{1,20} +([0-9]{1,20})(?: +[0-9]{1,20}){3} +([0-9]{1,20}) "
+)
+"""`ip -s -o link`: bytes, packets, errors, dropped, missed (overrun), those of them that were no unicast."""
 _NUMBER: Final = re.compile(r"[0-9]{1,12}")
 _SETTING: Final = re.compile(r"([^/\s]{1,64})/(rp_filter|arp_ignore|arp_filter) ([0-9])")
 _DROPPED: Final = re.compile(r"dropped ([0-9]{1,20})")
@@ -61,7 +66,13 @@ def parse_host_state(text: str) -> HostReading:
         answers_for_others=None if answering is None else answering - filtered,
         path_dropped=dropped[0] if dropped else None,
         source_routes=_source_routes(parts["sources"]) if "sources" in parts else None,
+        virtual_frames=_virtual_frames(parts["virtual"]) if "virtual" in parts else None,
     )
+
+
+def _virtual_frames(lines: Iterable[str]) -> Mapping[str, int]:
+    found = [t for line in lines if (t := _VIRTUAL.match(line)) is not None and int(t[2]) >= int(t[3])]
+    return {clean(t[1]): int(t[2]) - int(t[3]) for t in found}
 
 
 def _interfaces(settings: Iterable[re.Match[str]], name: str, wanted: set[int]) -> frozenset[str] | None:

@@ -116,6 +116,8 @@ class Measured(_Part):
     failed: int | None
     probe_interval_ms: float | None
     takeover_error_s: dict[str, float | None] = Field(default_factory=dict)
+    unjudged: int | None = None
+    not_begun: int | None = None
 
 
 class Claim(_Part):

@@ -10,6 +10,7 @@ Never by less than SMALLEST_S.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
@@ -22,6 +23,7 @@ from haconsole.parse.text import clean
 from haconsole.report import drill_words as words
 from haconsole.report.adverts import stamp
 from haconsole.report.drill_files import REPORT, DrillFilesError, read
+from haconsole.report.drill_measured import missing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -35,6 +37,10 @@ RULE: Final = (
     f"The median of the last third of the runs (2 to 5) against the median of those before; told from {FEWEST} runs "
     "on, where the difference is larger than the spread of the earlier ones."
 )
+
+
+_Key = tuple[str, str, str, str, str]
+"""Cluster, drill, node, VIP, figure."""
 
 
 class Direction(Enum):
@@ -64,6 +70,8 @@ class Trend:
     vip: str
     figure: str
     runs: int
+    unmeasured: int = 0
+    """So many more were to measure it and did not: they stand in no median."""
     direction: Direction
     earlier_s: float | None = None
     latest_s: float | None = None
@@ -72,6 +80,11 @@ class Trend:
     @property
     def text(self) -> str:
         """In words."""
+        more = "" if not self.unmeasured else f"; not measured in {self.unmeasured} more"
+        return self._told + more
+
+    @property
+    def _told(self) -> str:
         if self.earlier_s is None or self.latest_s is None or self.spread_s is None:
             return f"not told: {self.runs} of the {FEWEST} runs that it takes"
         told = f"median {self.latest_s:.3f} s, before {self.earlier_s:.3f} s"
@@ -101,24 +114,28 @@ def load(folder: Path) -> tuple[tuple[Run, ...], tuple[str, ...]]:
 
 
 def trends(runs: Iterable[Run]) -> tuple[Trend, ...]:
-    """Of everything that was measured at least once, in the order of cluster, drill, node and VIP."""
-    found: dict[tuple[str, str, str, str, str], list[tuple[float, Range | None]]] = {}
+    """Of everything that was, or was to be, measured, in the order of cluster, drill, node and VIP."""
+    found: dict[_Key, list[tuple[float, Range | None]]] = {}
+    blind: Counter[_Key] = Counter()
     for run in sorted(runs, key=lambda r: r.record.started):
         record = run.record
         if record.resumed or record.result not in {Verdict.PASSED, Verdict.DEVIATED}:
             continue
         for vip in words.vips(record):
             for field, _ in words.FIGURES:
-                seconds = getattr(record.measured, field).get(vip)
+                seconds, range_ = getattr(record.measured, field).get(vip), getattr(record.predicted, field).get(vip)
+                key = (record.cluster, record.drill, record.node, vip, field)
                 if seconds is not None:
-                    key = (record.cluster, record.drill, record.node, vip, field)
-                    found.setdefault(key, []).append((seconds, getattr(record.predicted, field).get(vip)))
+                    found.setdefault(key, []).append((seconds, range_))
+                elif range_ is not None:
+                    found.setdefault(key, [])
+                    blind[key] += 1
     order = [field for field, _ in words.FIGURES]
     keys = sorted(found, key=lambda k: (*k[:3], words.by_address(k[3]), order.index(k[4])))
-    return tuple(_trend(key, found[key]) for key in keys)
+    return tuple(_trend(key, found[key], blind[key]) for key in keys)
 
 
-def _trend(key: tuple[str, str, str, str, str], figures: Sequence[tuple[float, Range | None]]) -> Trend:
+def _trend(key: _Key, figures: Sequence[tuple[float, Range | None]], blind: int) -> Trend:
     cluster, drill, node, vip, field = key
     count, values = len(figures), [seconds for seconds, _ in figures]
     told: tuple[Direction, float | None, float | None, float | None] = (Direction.NOT_TOLD, None, None, None)
@@ -130,7 +147,7 @@ def _trend(key: tuple[str, str, str, str, str], figures: Sequence[tuple[float, R
         direction = Direction.STEADY if not moved else Direction.SLOWER if after > before else Direction.FASTER
         told = (direction, before, after, spread)
     return Trend(
-        cluster=cluster, drill=drill, node=node, vip=vip, figure=field, runs=count,
+        cluster=cluster, drill=drill, node=node, vip=vip, figure=field, runs=count, unmeasured=blind,
         direction=told[0], earlier_s=told[1], latest_s=told[2], spread_s=told[3],
     )  # fmt: skip
 
@@ -152,8 +169,9 @@ def document(runs: Sequence[Run], problems: Sequence[str] = ()) -> dict[str, obj
         "trends": [
             {
                 "cluster": clean(t.cluster), "drill": clean(t.drill), "node": clean(t.node), "vip": clean(t.vip),
-                "figure": t.figure, "runs": t.runs, "trend": t.direction.value, "earlier_s": _rounded(t.earlier_s),
-                "latest_s": _rounded(t.latest_s), "spread_s": _rounded(t.spread_s), "text": t.text,
+                "figure": t.figure, "runs": t.runs, "unmeasured": t.unmeasured, "trend": t.direction.value,
+                "earlier_s": _rounded(t.earlier_s), "latest_s": _rounded(t.latest_s),
+                "spread_s": _rounded(t.spread_s), "text": t.text,
             }
             for t in trends(runs)
         ],
@@ -175,6 +193,9 @@ def _run(run: Run) -> dict[str, object]:
         "measured": {
             field: {clean(v): s for v, s in getattr(record.measured, field).items()} for field, _ in words.FIGURES
         },
+        "not_measured": [
+            {"vip": clean(m.vip), "figure": m.figure, "why": clean(m.why) or None} for m in missing(record)
+        ],
     }  # fmt: skip
 
 
@@ -190,12 +211,23 @@ def table(runs: Sequence[Run], problems: Sequence[str] = ()) -> RenderableType:
     parts: list[RenderableType] = [] if runs else [Text("no drill has been run yet")]
     for run in runs:
         parts += [_heading(run.record), _figures(run.record)]
+        parts += [_with_sign(("?", "magenta"), one.text) for one in missing(run.record)]
     told = trends(runs)
     if told:
         title = Text("is failover getting slower?", style="bold")
         parts += [Text(""), title, _trend_table(told), Text(RULE, style="dim")]
     parts += [Text(clean(problem), style="yellow") for problem in problems]
     return Group(*parts)
+
+
+def _with_sign(sign: tuple[str, str], text: str) -> RenderableType:
+    """Whole words, the lines after the first under it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_row(Text(" "), Text.assemble(sign), Text(clean(text), style="dim"))
+    return grid
 
 
 def _heading(record: DrillRecord) -> Text:
@@ -205,7 +237,8 @@ def _heading(record: DrillRecord) -> Text:
     sign, style = styles.get(record.result or Verdict.ABORTED, ("–", "dim"))
     when = f"{words.date(record, record.started)[:-3]} {words.zone_name(record)}"
     told = f"{record.drill} on {record.node}  {words.verdict_word(record)}"
-    return Text.assemble((sign, style), f" {when}  ", (clean(told), "bold"), (f"\n  {clean(record.id)}", "dim"))
+    ticket = "" if record.ticket is None else f"  {clean(record.ticket)}"
+    return Text.assemble((sign, style), f" {when}  ", (clean(told), "bold"), (f"\n  {clean(record.id)}{ticket}", "dim"))
 
 
 def _figures(record: DrillRecord) -> RenderableType:

@@ -18,6 +18,7 @@ from xml.etree.ElementTree import Element, SubElement, fromstring, register_name
 from haconsole.model.drill import DrillRecord, Verdict
 from haconsole.parse.text import clean
 from haconsole.report import drill_words as words
+from haconsole.report.drill_measured import how_measured, in_short, not_measured
 from haconsole.report.drill_timeline import Picture, pictures
 
 _FOR_PICTURES: Final = re.compile(r"^(?::root \{.*?^\}|@media \(prefers.*?^\}|\.tl .*?$)", re.DOTALL | re.MULTILINE)
@@ -38,6 +39,7 @@ def html(record: DrillRecord, *, wire: bool) -> str:
         w=words,
         verdict=words.verdict_word(shown),
         sentences=words.verdict_parts(shown),
+        in_short=in_short(shown),
         tone="open" if shown.result is None else _TONES.get(shown.result, "open"),
         zone=words.zone_name(shown),
         compared=words.compared(shown),
@@ -46,8 +48,8 @@ def html(record: DrillRecord, *, wire: bool) -> str:
         logs=words.side_by_side(shown),
         addresses=words.addresses(shown),
         pictures=pictures(shown),
-        how_measured=words.how_measured(shown, wire=wire),
-        not_measured=words.not_measured(shown, wire=wire),
+        how_measured=how_measured(shown, wire=wire),
+        not_measured=not_measured(shown, wire=wire),
         style=Markup(style),  # noqa: S704 - our own file
         style_hash=f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from typing import Final
 from haconsole.model.drill import DrillRecord
 from haconsole.parse.text import clean
 from haconsole.report import drill_words as words
+from haconsole.report.drill_measured import how_measured, in_short, not_measured
 
 MOVED: Final = "▸"
 _MARKS: Final = {ord(c): f"\\{c}" for c in "\\`*[]|~"} | {ord("<"): "&lt;", ord(">"): "&gt;", ord("&"): "&amp;"}
@@ -44,6 +45,9 @@ def _lines(record: DrillRecord, *, wire: bool) -> Iterator[str]:
     first, more = words.verdict_parts(record)
     yield f"**{escaped(first)}**"
     yield ""
+    for sentence in in_short(record):
+        yield escaped(sentence)
+        yield ""
     for sentence in more:
         yield escaped(sentence)
         yield ""
@@ -61,8 +65,8 @@ def _lines(record: DrillRecord, *, wire: bool) -> Iterator[str]:
     yield from _timeline(record)
     yield from _steps(record)
     yield from _guards(record)
-    yield from _section("How it was measured", words.how_measured(record, wire=wire) or ("Nothing was measured.",))
-    yield from _section("What was not measured", words.not_measured(record, wire=wire) or ("Nothing is missing.",))
+    yield from _section("How it was measured", how_measured(record, wire=wire) or ("Nothing was measured.",))
+    yield from _section("What was not measured", not_measured(record, wire=wire) or ("Nothing is missing.",))
 
 
 def _head(record: DrillRecord) -> Iterator[str]:

@@ -13,8 +13,6 @@ from ipaddress import ip_address
 from typing import Final
 
 from haconsole.model.drill import (
-    CADENCE_S,
-    FAILED_AFTER_S,
     Claim,
     Doubt,
     DrillRecord,
@@ -325,75 +323,3 @@ def error(moment: Moment) -> str:
     if moment.error_ms is None:
         return "±?"
     return "" if moment.error_ms == 0 else f"±{moment.error_ms:.1f} ms"
-
-
-def how_measured(record: DrillRecord, *, wire: bool) -> tuple[str, ...]:
-    """How the figures came about: cadence, what counts as lost, clock errors."""
-    found = record.measured
-    told = []
-    if found.requests is not None:
-        kept = "" if found.probe_interval_ms is None else f", one every {found.probe_interval_ms:.1f} ms kept"
-        lost = "not known how many" if found.failed is None else str(found.failed)
-        told.append(
-            f"A client of the console's own asked through every VIP every {CADENCE_S * 1000:.0f} ms{kept}: "
-            f"{found.requests} requests, {lost} failed."
-        )
-        told.append(
-            f"A request that is not answered with 2xx within {FAILED_AFTER_S * 1000:.0f} ms has failed. An outage "
-            "lasts from the start of the last good request before it to the end of the first good one after it."
-        )
-    if any(v is not None for v in found.takeover_s.values()):
-        told.append("Takeover counts from the moment the injection took effect to the new master.")
-    told += [f"Moments of {node} are known {bound}." for node, bound in _clock_bounds(record)]
-    if wire:
-        told.append("The wire was recorded: adverts.pcap holds VRRP and gratuitous ARP, passwords taken out.")
-    return tuple(told)
-
-
-def _clock_bounds(record: DrillRecord) -> Iterator[tuple[str, str]]:
-    for node in record.nodes:
-        bounds = [m.error_ms for m in record.timeline if m.node == node]
-        known = [b for b in bounds if b is not None]
-        if known:
-            some = "" if len(known) == len(bounds) else ", of some the bound is not known"
-            yield node, f"to ±{max(known):.1f} ms by the console's clock{some}"
-
-
-def not_measured(record: DrillRecord, *, wire: bool) -> tuple[str, ...]:
-    """What this report cannot tell, a sentence each."""
-    return tuple(_gaps(record, wire=wire))
-
-
-def _gaps(record: DrillRecord, *, wire: bool) -> Iterator[str]:
-    if record.resumed:
-        yield "The console that began the drill died in it: what happened until another took over was not watched."
-    yield from _gaps_in_figures(record)
-    if not wire:
-        yield "The wire was not recorded: there is no adverts.pcap."
-    for node, said in record.nodes.items():
-        shown = {
-            "before": said.addresses_before, "during": said.addresses_during, "after": said.addresses_after,
-        }  # fmt: skip
-        unread = [name for name, lines in shown.items() if lines is None]
-        if unread:
-            yield f"The addresses of {node} could not be read ({', '.join(unread)})."
-        if said.keepalived_log is None:
-            yield f"keepalived's log of {node} could not be read."
-    unbound = sum(m.error_ms is None for m in record.timeline)
-    if unbound:
-        yield f"Of {unbound} moments the clock error is not known: their place in the order is not certain."
-    for name, said_claims in claims(record):
-        untold = (c for c in said_claims if c.ok is None)
-        yield from (f"It could not be told whether {c.text} ({name}): {c.evidence}." for c in untold)
-
-
-def _gaps_in_figures(record: DrillRecord) -> Iterator[str]:
-    if record.measured.requests is None:
-        yield "No client was asking through the VIPs: what clients lost is not known."
-    for field, name in FIGURES:
-        missing = [v for v in getattr(record.predicted, field) if getattr(record.measured, field).get(v) is None]
-        if missing:
-            yield f"The {name} of {', '.join(missing)} was not measured."
-    unended = sorted({o.vip for o in record.outages if o.ended is None}, key=by_address)
-    if unended:
-        yield f"An outage of {', '.join(unended)} had not ended when measuring did: how long it lasted is not known."

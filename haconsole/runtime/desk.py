@@ -232,10 +232,16 @@ class Desk:
         """Write the drain note, or remove it."""
         return await self._told(entries.NOTE, entries.noting(operation, note), parse.parse_step, patience_s)
 
-    async def revert_now(self, slot: Slot, patience_s: float) -> None:
-        """Have the node run its armed revert at once."""
+    async def revert_now(self, operation: str, slot: Slot, patience_s: float) -> None:
+        """Have the node run its armed revert at once, if it is of this operation: the node compares, in one step.
+        Raises: ProblemError: no answer, or it is not."""
         spec = entries.REVERT_NOW[slot]
-        output = await self.ask(spec, patience_s=patience_s)
+        try:
+            data = entries.reverting(operation)
+        except ValueError as error:
+            words = f"{self.node.name}: what is armed there cannot be asked for: {error}"
+            raise ProblemError(Problem(kind=ProblemKind.COMMAND_FAILED, summary=words)) from error
+        output = await self.ask(spec, data, patience_s=patience_s)
         if output.status != 0:
             raise ProblemError(_why(self.node.name, spec, output))
 

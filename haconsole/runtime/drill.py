@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from haconsole.io.drill_file import DrillFileError, DrillFolder, Journal
+from haconsole.io.drill_file import DrillFileError, DrillFolder
 from haconsole.io.ports import Clock
 from haconsole.model.drill import Claim, DrillRecord, Hypothesis, NodeEvidence, Phase, Verdict
 from haconsole.model.spec import IpAddress
@@ -21,10 +21,11 @@ from haconsole.operations.actions import Kind, deadline
 from haconsole.operations.drills import figures, judge, steady
 from haconsole.operations.drills.expect import Expected, expected
 from haconsole.operations.drills.seen import Seen
-from haconsole.operations.drills.story import Begun, Entry
+from haconsole.operations.drills.story import Begun
 from haconsole.operations.drills.verdict import BY_OPERATOR, Ended
 from haconsole.operations.job import Job, Result
 from haconsole.runtime import drill_shape
+from haconsole.runtime.drill_book import Book
 from haconsole.runtime.drill_live import Live, Wish
 from haconsole.runtime.drill_record import Whole, final_record, guards_said
 from haconsole.runtime.drill_saved import saved_by
@@ -55,10 +56,7 @@ class DrillRun:
         self.record: DrillRecord | None = None
         self._watch: Watch | None = None
         self._executor: Executor | None = None
-        self._journal: Journal | None = None
-        self._kept = False
-        """The journal has its first line."""
-        self._written = 0
+        self._book: Book | None = None
         self._before: tuple[Claim, ...] = ()
         self._was = steady.Steady()
         self._nodes: dict[str, NodeEvidence] = {}
@@ -72,10 +70,10 @@ class DrillRun:
     # --- before -------------------------------------------------------------------------------------
 
     async def settled(self, limit_s: float = SETTLED_S) -> None:
-        """Return when every VIP has been where it is for a while, or the time is over: after a drill before this one,
-        whose hand-over is still fresh."""
+        """Return when every VIP has been where it is for a while, the time is over, or it is aborted: after a drill
+        before this one, whose hand-over is still fresh."""
         until, quiet = self._clock.now() + limit_s, 0
-        while self._clock.now() < until and quiet < QUIET_LOOKS:
+        while self._clock.now() < until and quiet < QUIET_LOOKS and not self._asked_to_stop:
             quiet = quiet + 1 if all(drill_shape.agreed(v) for v in self._monitor.picture().vips) else 0
             await asyncio.sleep(0.5)
 
@@ -181,8 +179,9 @@ class DrillRun:
     async def carry_out(
         self, observe: Callable[[Told], None] = lambda _: None, looked: Callable[[], None] = lambda: None
     ) -> DrillRecord:
-        """To the end: the record, which is on disk then. looked: ten times a second. Must not be cancelled.
+        """To the end: the record, on disk unless `unkept` says why not. Must not be cancelled.
 
+        looked: called ten times a second.
         Raises: DrillFileError: its journal could not be begun, nothing was touched; WordsError: so it cannot be.
         """
         prepared, told = self._ready()
@@ -194,36 +193,38 @@ class DrillRun:
         seen.picture(picture)
         if told.own_path:
             seen.cut_off(told.node)
-        self._watch = Watch(self._monitor, self._clock, told, seen, looked=lambda: self._look(looked))
-        self._journal = journal = self._folder.begin(prepared.operation)
+        self._watch = watch = Watch(self._monitor, self._clock, told, seen, looked=lambda: self._look(looked))
+        journal = self._folder.begin(prepared.operation)
+        self._book = book = Book(journal, watch, self._clock, lambda: self._case(watch, over=False))
         try:
-            record = await self._journalled_run(journal, self._watch, vips)
-            journal.end(record, self._watch.pcap())
+            self.record = record = await self._journalled_run(book, watch, vips)
+            book.end(record)
         finally:
-            journal.close()
-        self.record = record
+            book.close()
         return record
 
-    async def _journalled_run(self, journal: Journal, watch: Watch, vips: tuple[IpAddress, ...]) -> DrillRecord:
+    @property
+    def unkept(self) -> str | None:
+        """Why something of the run is not on disk; None: all of it is."""
+        return None if self._book is None else self._book.trouble
+
+    async def _journalled_run(self, book: Book, watch: Watch, vips: tuple[IpAddress, ...]) -> DrillRecord:
         """Everything but the files' ends. Raises: DrillFileError: nothing was touched."""
         prepared, _ = self._ready()
         since = watch.seen.since
         try:
-            journal.first(Entry(what="begun", at=since, begun=self._begun(prepared, since)))
-            self._kept = True
+            book.begin(since, self._begun(prepared, since))
             await watch.begin(vips)
-            report = await self._measured_run(prepared, watch.seen)
+            report = await self._measured_run(prepared, book, watch)
         except (TrafficError, WordsError) as error:
             report = Report(result=Result.FAILED, text=f"nothing was touched: {error}")
         finally:
             await watch.end()
         return self._final(report, watch)
 
-    async def _measured_run(self, prepared: Prepared, seen: Seen) -> Report:
+    async def _measured_run(self, prepared: Prepared, book: Book, watch: Watch) -> Report:
         """Baseline, steady state, injection and all that follows. Raises: WordsError."""
-        watch, journal = self._watch, self._journal
-        if watch is None or journal is None:
-            raise RuntimeError("it has not begun")
+        seen = watch.seen
         seen.say(self._clock.now(), f"drill {self.drill.name} on {self.wish.node} by {self.wish.operator}")
         await self._baseline(watch)
         picture = self._monitor.picture()
@@ -237,7 +238,7 @@ class DrillRun:
         self._was = drill_shape.home(steady.steady(picture), self._ready()[1])
         self._nodes = {n.name: NodeEvidence(addresses_before=steady.addresses(n)) for n in picture.nodes}
         self._findings = drill_shape.found_by(self._monitor.snapshot(self._clock.now()))
-        journal.first(Entry(what="begun", at=self._clock.now(), begun=self._begun(prepared, seen.since)))
+        book.begin(self._clock.now(), self._begun(prepared, seen.since))
         report = await self._operate.carry_out(prepared, self._told, self._started, self._shape)
         seen.phase = Phase.AFTER
         await self._settle(watch)
@@ -271,51 +272,32 @@ class DrillRun:
             executor.stop.set()
 
     def _told(self, told: Told) -> None:
-        watch, journal = self._watch, self._journal
-        if watch is None or journal is None:
+        watch, book = self._watch, self._book
+        if watch is None or book is None:
             return
-        now = self._clock.now()
         if self._tripped is not None and not self._asked_to_stop and told.text == BY_OPERATOR:
             # The executor knows only that it was asked to stop.
             told = replace(told, text=f"stop condition: {self._tripped}")
-        watch.seen.told(told, now)
-        if told.ended is not None:
-            journal.add(Entry(what="step", at=now, step=watch.seen.steps[-1]))
-            if told.step == "save" and (saved := saved_by(self._executor)) is not None:
-                journal.add(Entry(what="saved", at=now, saved=saved))
-            if told.ok is False and told.step in {"verify", "priority", "hold"}:
-                self._note_causes()
-            if told.step == "put-back":
-                self._note_figures(watch, journal)
-        elif told.step == "put-back" and "put-back" not in {s.name for s in watch.seen.steps}:
-            watch.look()
-            self._note_figures(watch, journal)
+        watch.seen.told(told, self._clock.now())
+        if told.ok is False and told.step in {"verify", "priority", "hold"}:
+            self._note_causes()
+        book.step(told, saved_by(self._executor))
         self._observe(told)
-
-    def _note_figures(self, watch: Watch, journal: Journal) -> None:
-        """For whoever has to end it: what is known by now."""
-        case, now = self._case(watch, over=False), self._clock.now()
-        journal.add(Entry(what="measured", at=now, measured=figures.measured(case)))
-        journal.add(Entry(what="during", at=now, during=judge.during(case)))
-        journal.add(Entry(what="addresses", at=now, addresses=dict(watch.during)))
 
     def _look(self, looked: Callable[[], None]) -> None:
         """After each look: the stop condition, another console's wish, the journal."""
-        watch, journal = self._watch, self._journal
-        if watch is None or journal is None:
+        watch, book = self._watch, self._book
+        if watch is None or book is None:
             return
-        if journal.run.abort_asked and not self._asked_to_stop:
+        if book.abort_asked and not self._asked_to_stop:
             watch.seen.say(self._clock.now(), "another console asked to abort")
             self.abort()
         if self._executor is not None and not self._executor.stop.is_set() and (why := watch.tripped()) is not None:
             self._tripped, self._held = why, watch.seen.phase is Phase.HOLD
             self._note_causes()
             watch.seen.say(self._clock.now(), f"stop condition: {why}")
-            self._executor.stop.set()
-        news = watch.seen.told_since(self._written) if self._kept else ()
-        for moment in news:
-            journal.add(Entry(what="moment", at=self._clock.now(), moment=moment), sync=False)
-        self._written += len(news)
+            self._executor.halt(f"stop condition: {why}")
+        book.moments()
         looked()
 
     def _note_causes(self) -> None:
@@ -347,8 +329,8 @@ class DrillRun:
     def _final(self, report: Report, watch: Watch) -> DrillRecord:
         """The record of a run that has ended."""
         ended = Ended(
-            result=report.result, text=report.text, by_operator=self._asked_to_stop, tripped=self._tripped,
-            held=self._held, causes=self._causes, busy=watch.clients().busy,
+            result=report.result, text=report.text, by_operator=self._asked_to_stop, elsewhere=report.elsewhere,
+            tripped=self._tripped, held=self._held, causes=self._causes, busy=watch.clients().busy,
             against=drill_shape.against(self._ready()[0]),
         )  # fmt: skip
         run = Whole(

@@ -106,7 +106,7 @@ class Resume:
 
             request = LockRequest(
                 operation=begun.record.id, owner=who.operator, host=who.host, name=f"drill {begun.record.drill}",
-                node=begun.record.node, started=_stamp(begun.record.started),
+                node=begun.record.node, started=_stamp(begun.record.started), aborts=not wait,
             )  # fmt: skip
             self._write(who, What.ASKED, text=f"resume {begun.record.id}")
             desks, free = await self._free(desks, told, named, who)

@@ -11,7 +11,7 @@ from haconsole.operations import read_back
 from haconsole.operations.job import Ending, Result
 from haconsole.runtime.executor_before import ENDED
 from haconsole.runtime.executor_during import During
-from haconsole.runtime.executor_told import AnothersError, LetGoError, PutBackError, Report
+from haconsole.runtime.executor_told import AnothersError, EndedElsewhereError, LetGoError, PutBackError, Report
 from haconsole.runtime.executor_words import as_before, some
 
 
@@ -21,7 +21,9 @@ class After(During):
     async def _undone(self, error: Exception) -> Report:
         """It did not go as it should: put back what disturbs; of what restores service say so."""
         if self._job.disturbs:
-            return await self._put_back(str(error))
+            report = await self._put_back(str(error))
+            report.elsewhere = isinstance(error, EndedElsewhereError)
+            return report
         result = Result.FAILED if isinstance(error, PutBackError) else Result.UNVERIFIED
         return await self._leave(Report(result=result, text=str(error), look_at=self._places()))
 
@@ -178,7 +180,7 @@ class After(During):
                 raise self._no_longer_ours()
             if not asked:
                 try:
-                    # The node's unit runs whatever is saved there: only what is ours is asked for.
+                    # The node compares, too; but what is over need not be asked for.
                     if self._is_over(told or await desk.state(0.0)):
                         return
                     await self._ask_to_revert()
@@ -222,18 +224,18 @@ class After(During):
     async def _ask_to_revert(self) -> None:
         """The timer that was seen armed, else the one that may be besides; both may run. Raises: ProblemError."""
         try:
-            await self._desk.revert_now(self._slot, 0.0)
+            await self._desk.revert_now(self._job.operation, self._slot, 0.0)
         except ProblemError:
             if self._doubtful is None:
                 raise
-            await self._desk.revert_now(self._doubtful, 0.0)
+            await self._desk.revert_now(self._job.operation, self._doubtful, 0.0)
 
     async def _let_go(self, error: LetGoError) -> Report:
         """Another console has it. One that aborts it puts it back at once: that is waited for, and seen."""
         if not self._aborted_there:
             return await super()._let_go(error)
         job, patience, who = self._job, self._patience, self._successor
-        report = Report(result=Result.REVERTED, text=f"put back: {who} has aborted {job.operation}")
+        report = Report(result=Result.REVERTED, text=f"put back: {who} has aborted {job.operation}", elsewhere=True)
         self._gone.clear()
         try:
             with self._step("put-back", f"{job.node} puts back, {who} asked it to") as step:

@@ -24,12 +24,12 @@ from haconsole.operations.job import Job, Result
 from haconsole.runtime.desk import Desk
 from haconsole.runtime.executor_told import (
     GONE,
+    EndedElsewhereError,
     Eyes,
     Guards,
     Judged,
     LetGoError,
     Patience,
-    PutBackError,
     Report,
     Told,
 )
@@ -97,6 +97,8 @@ class Base:
         """Who took this very operation over."""
         self._dead = {instead_of} - {"", job.operation}
         """Operations whose lock on the job's node was replaced: their console is gone."""
+        self._halted: str | None = None
+        """Why it was asked to stop, where that was not the operator's wish."""
         self._aborted_there = False
         """It is put back there at once: no hold goes on."""
         self._locked = False
@@ -107,6 +109,12 @@ class Base:
         """Kept, for the loop itself does not keep a task."""
         self._ending = False
         """The deadline is not moved any more."""
+
+    def halt(self, why: str) -> None:
+        """Ask to end as `stop` does, for a reason of which the operator knows nothing: a stop condition."""
+        if not self.stop.is_set():
+            self._halted = why
+            self.stop.set()
 
     @property
     def saved(self) -> Saved | None:
@@ -260,7 +268,7 @@ class Base:
     def _no_longer_ours(self) -> Exception:
         """What to raise when `_gone` is set."""
         if self._successor is None:
-            return PutBackError(GONE)
+            return EndedElsewhereError(GONE)
         return LetGoError(
             f"{self._successor} has taken {self._job.operation} over: it goes on, and is put back, there; "
             "nothing more was done here"

@@ -13,7 +13,7 @@ from haconsole.model.problems import ProblemError
 from haconsole.operations.job import Check, Ending, Job
 from haconsole.runtime.executor_base import FIRST_S
 from haconsole.runtime.executor_before import Before
-from haconsole.runtime.executor_told import PutBackError, RefusedError
+from haconsole.runtime.executor_told import EndedElsewhereError, PutBackError, RefusedError
 from haconsole.runtime.records import stamp
 
 
@@ -55,7 +55,7 @@ class During(Before):
                 if not old and all(held for _, held in judged):
                     break
                 if stoppable and self.stop.is_set():
-                    raise PutBackError("stopped by the operator")
+                    raise PutBackError(self._halted or "stopped by the operator")
                 if self._gone.is_set() and (stoppable or self._successor is not None):
                     raise self._no_longer_ours()
                 if self._clock.now() > until:
@@ -73,20 +73,27 @@ class During(Before):
         with self._step("hold", f"hold for {job.hold_s:.0f} s") as step:
             while (left := self._hold_left(began)) > 0 and not self.hold_over.is_set():
                 if self.stop.is_set():
-                    raise PutBackError("stopped by the operator")
+                    raise PutBackError(self._halted or "stopped by the operator")
                 if self._gone.is_set():
                     raise self._no_longer_ours()
                 if self._healed.is_set() and job.ending is not Ending.LAPSE:
-                    raise PutBackError(f"{job.node} has put it back already: asked by another console, or by its timer")
-                for vip in self._eyes.picture().vips:
-                    if (
-                        vip.address in job.watched
-                        and _down_for(vip.failed_since, self._clock.now()) > job.outage_allowed_s
-                    ):
-                        raise PutBackError(f"{vip.address} does not serve its clients: stop condition")
+                    told = f"{job.node} has put it back already: asked by another console, or by its timer"
+                    raise EndedElsewhereError(told)
+                if (why := self._tripped()) is not None:
+                    raise PutBackError(f"stop condition: {why}")
                 self._tell("hold", f"hold, {left:.0f} s more", began)
                 await self._something(min(1.0, left))
             step("over")
+
+    def _tripped(self) -> str | None:
+        """A VIP that served before and has not for longer than was predicted; None: the stop condition holds."""
+        allowed = self._job.outage_allowed_s
+        for vip in self._eyes.picture().vips:
+            down = _down_for(vip.failed_since, self._clock.now())
+            if vip.address in self._job.watched and down > allowed:
+                told = f"{vip.address} has not served its clients for {down:.1f} s"
+                return f"{told}, {allowed:.1f} s at most were to be expected"
+        return None
 
     def _hold_left(self, began: float) -> float:
         """Seconds; the console puts back before the node would do it by itself."""

@@ -129,9 +129,11 @@ class Take(After):
         report = await self._put_back("aborted", there=there)
         if report.result is Result.REVERTED:
             report.result = Result.DONE
-            did = f"{job.node} has put back" if there else "nothing was to be put back, what was left is removed"
+            nothing = f"nothing was to be put back on {job.node}, what was left there is removed"
+            did = f"{job.node} has put back" if there else nothing
+            where = f" on {job.node}" if there else ""
             seen = "; ".join(e.text for c in job.restored for e in c.expectations)
-            report.text = f"{job.action} on {job.node} is aborted: {did}" + (f"; seen: {seen}" if seen else "")
+            report.text = f"{job.action}{where} is aborted: {did}" + (f"; seen: {seen}" if seen else "")
         await self._unlock_others()
         return report
 

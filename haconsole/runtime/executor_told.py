@@ -70,6 +70,8 @@ class Report:
     steps: list[Told] = field(default_factory=list)
     before: Mapping[str, object] | None = None
     after: Mapping[str, object] | None = None
+    elsewhere: bool = False
+    """Another console, or the node itself, put it back before its time: nobody here asked for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,10 @@ class RefusedError(Exception):
 
 class PutBackError(Exception):
     """Something was changed, or may have been: put it back, and say why."""
+
+
+class EndedElsewhereError(PutBackError):
+    """Another console, or the node itself, ended it: see that it is put back."""
 
 
 class AnothersError(Exception):

@@ -15,7 +15,8 @@ def who_holds(node: str, outcome: LockOutcome, state: NodeOperation) -> str:
     """Why a lock was not had: whose it is, what for, how long still."""
     lock = state.lock
     if lock is not None and outcome is LockOutcome.STALE:
-        return f"{node}: {lock.owner or 'somebody'} left a stale lock; look at it, then --break-lock {lock.operation}"
+        end = f"haconsole node abort {node} ends it, --break-lock {lock.operation} goes on against it"
+        return f"{node}: {lock.owner or 'somebody'} left a stale lock of {lock.name or 'an operation'}: {end}"
     if outcome is LockOutcome.REVERTING:
         return f"{node} is putting an operation back just now; ask again when it has"
     if outcome is not LockOutcome.HELD or lock is None:

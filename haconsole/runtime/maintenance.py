@@ -154,7 +154,9 @@ class Driver:
         if prepared.plan.refused:
             guards = self._refused(prepared)
             return Ended(result="refused", text=f"refused by {guards}: {flow.node} was not touched")
-        if not await self._talk.confirm(prepared):
+        if self._leaving.is_set() or not await self._talk.confirm(prepared):
+            if self._leaving.is_set():
+                return Ended(result="left", text=f"left where it stands: {flow.node} was not touched")
             return Ended(result="not-confirmed", text=f"not confirmed: {flow.node} was not touched")
         routes = await self._routes(flow.node)
         before = self._monitor.picture()

@@ -7,12 +7,10 @@ before is not known, and neither is what happened while nobody could have seen i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
-from enum import Enum
 from typing import Final
 
-from haconsole.cluster import clocks
+from haconsole.cluster import clocks, explained
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.readings import LogFact, LogFactKind, LogLine, VrrpState
 from haconsole.model.record import dataclass
@@ -22,32 +20,18 @@ from haconsole.operations.guards_cluster import FLAP_S, FLAPS
 from haconsole.operations.guards_context import MasterChange
 from haconsole.parse.keepalived_log import fact
 
-AFTER_S: Final = 10.0
-"""A change follows what explains it within this: a check's interval, a start, an election."""
-BEFORE_S: Final = 3.0
-"""Or comes so much before it: a restart is told when it is over; clocks and logs are not exact."""
 DUMP_S: Final = 35.0
 """A dump older than its cadence does not prove quiet."""
-_START: Final = re.compile(r"Start(?:ing|ed) .*(?<!\(sender not verified\))")
 _SOURCES: Final = frozenset({"keepalived", "squid", "systemd"})
-
-
-class What(Enum):
-    """What a line tells."""
-
-    MASTER = "master"
-    """An instance became master."""
-    CAUSE = "cause"
-    """A service started, a link changed, haconsole did something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heard:
-    """One line that matters. `at`: console clock. instance: of MASTER."""
+    """One line that matters. `at`: console clock. why: what it explains; None: `instance` became master."""
 
     node: str
     at: float
-    what: What
+    why: explained.Why | None
     instance: str = ""
 
 
@@ -81,7 +65,7 @@ def by_journal(
         times.append(at)
         heard += _heard(node, at, line.program, line.text, line.fact)
     since = min(times, default=None)
-    if whole and since is not None and started is not None and since <= started + BEFORE_S:
+    if whole and since is not None and started is not None and since <= started + explained.BEFORE_S:
         since = float("-inf")
     return Witness(heard=tuple(heard), since=since)
 
@@ -100,14 +84,17 @@ def by_log(node: str, log: Iterable[Occurrence], *, followed: bool) -> Witness:
 
 
 def _heard(node: str, at: float, program: str, text: str, meaning: LogFact | None) -> Iterable[Heard]:
-    cause = Heard(node=node, at=at, what=What.CAUSE)
-    if program == "haconsole" or (program == "systemd" and _START.fullmatch(text)):
-        yield cause
-    elif program == "keepalived" and meaning is not None:
-        if meaning.kind in {LogFactKind.INTERFACE, LogFactKind.STARTED}:
-            yield cause
-        elif meaning.kind is LogFactKind.STATE and meaning.state is VrrpState.MASTER and meaning.instance is not None:
-            yield Heard(node=node, at=at, what=What.MASTER, instance=meaning.instance)
+    why = explained.told_by(program, text, meaning)
+    if why is not None:
+        yield Heard(node=node, at=at, why=why)
+    elif program == "keepalived" and _mastered(meaning) is not None:
+        yield Heard(node=node, at=at, why=None, instance=_mastered(meaning) or "")
+
+
+def _mastered(meaning: LogFact | None) -> str | None:
+    """The instance that became master."""
+    told = meaning is not None and meaning.kind is LogFactKind.STATE and meaning.state is VrrpState.MASTER
+    return meaning.instance if meaning is not None and told else None
 
 
 def _quiet(picture: ClusterPicture, now: float) -> bool:
@@ -123,15 +110,15 @@ def changes(picture: ClusterPicture, witnesses: Mapping[str, Witness], now: floa
 
     What was heard is told even when more may have been missed, once it is too much anyway.
     """
-    heard = [h for w in witnesses.values() for h in w.heard if h.at >= now - FLAP_S - AFTER_S]
-    causes = [h.at for h in heard if h.what is What.CAUSE]
-    causes += _starts(picture)
+    heard = [h for w in witnesses.values() for h in w.heard if h.at >= now - FLAP_S - explained.AFTER_S]
+    causes = [explained.Cause(why=h.why, since=h.at, until=h.at) for h in heard if h.why is not None]
+    causes += [*explained.starts(picture), *explained.operations(picture)]
     found = tuple(
         sorted(
             (
-                MasterChange(vip=vip, at=h.at, explained=any(-BEFORE_S <= h.at - c <= AFTER_S for c in causes))
+                MasterChange(vip=vip, at=h.at, explained=explained.explained(h.at, causes))
                 for h in heard
-                if h.what is What.MASTER and h.at >= now - FLAP_S
+                if h.why is None and h.at >= now - FLAP_S
                 for vip in _vips(picture, h)
             ),
             key=lambda c: (c.at, int(c.vip)),
@@ -144,14 +131,6 @@ def changes(picture: ClusterPicture, witnesses: Mapping[str, Witness], now: floa
     if whole or _too_many(found):
         return found
     return () if not found and _quiet(picture, now) else None
-
-
-def _starts(picture: ClusterPicture) -> Iterable[float]:
-    """When the services that run were started, as systemd tells it."""
-    for node in picture.nodes:
-        for unit, since in ((node.keepalived, node.keepalived_since), (node.squid_unit, node.squid_since)):
-            if unit is not None and unit.active and since is not None:
-                yield since
 
 
 def _vips(picture: ClusterPicture, heard: Heard) -> tuple[IpAddress, ...]:

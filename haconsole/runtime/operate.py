@@ -10,21 +10,19 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
-from ipaddress import ip_address
+from dataclasses import replace
 from typing import Final
 
 from haconsole.catalogue.ask import connections
-from haconsole.catalogue.capture import interface_name
 from haconsole.cluster.left import console_gone
-from haconsole.cluster.picture import ClusterPicture, NodePicture
+from haconsole.cluster.picture import ClusterPicture
 from haconsole.io.audit_file import AuditError, AuditFile
 from haconsole.io.ports import Clock, Connector
 from haconsole.model.events import Phase
 from haconsole.model.operation import LockRequest, NodeOperation
 from haconsole.model.problems import ProblemError
 from haconsole.model.record import dataclass
-from haconsole.operations.actions import Action, Drain, Kind, Lasting, Method, drain_of
+from haconsole.operations.actions import Action, Kind, Lasting
 from haconsole.operations.audit import What
 from haconsole.operations.guards import judge
 from haconsole.operations.guards_context import Asked, Guard
@@ -33,44 +31,20 @@ from haconsole.operations.jobs import Marks, job
 from haconsole.operations.plan import Plan, plan
 from haconsole.parse.ask import parse_connections
 from haconsole.parse.errors import ParseError
-from haconsole.parse.text import clean, decode
+from haconsole.parse.text import decode
 from haconsole.runtime import asking
 from haconsole.runtime.commands import Commands
 from haconsole.runtime.desk import Desk, Ran
 from haconsole.runtime.executor import FIRST_S, Executor, Report, Told
 from haconsole.runtime.monitor import Monitor
+from haconsole.runtime.operate_facts import facts
+from haconsole.runtime.operate_words import UnreadError, Words, WordsError, action_of
 from haconsole.runtime.records import Deed, Records, stamp
+
+__all__ = ["READY_S", "Operate", "Prepared", "UnreadError", "Words", "WordsError", "action_of", "facts"]
 
 READY_S: Final = 20.0
 """So long the first look may take; what is not read by then is not known."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
-    """What the operator said."""
-
-    kind: Kind
-    node: str
-    operator: str
-    host: str
-    interface: str | None = None
-    """`lan`, `public`, or a name."""
-    wanted_s: float | None = None
-    """`--revert-after`, or what is left until `until`."""
-    until: str | None = None
-    """RFC 3339: as it will be told."""
-    wait_idle_s: float | None = None
-    reason: str | None = None
-    ticket: str | None = None
-    outside_window: str | None = None
-    overrides: Mapping[str, str] = field(default_factory=dict)
-    phrase: str | None = None
-    break_lock: str | None = None
-    read_only: bool = False
-    drill: str | None = None
-    """The drill that it belongs to: lock, journal and audit log call it so."""
-    hold_s: float | None = None
-    """Held so long from the moment it was verified, whatever its deadline; None: as the action is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,74 +56,6 @@ class Prepared:
     asked: Asked
     plan: Plan
     operation: str
-
-
-class WordsError(ValueError):
-    """What was asked for cannot be; the text is for the operator."""
-
-
-class UnreadError(WordsError):
-    """It may be, but a node did not tell what is needed."""
-
-
-def interface_of(node: NodePicture, word: str | None) -> str:
-    """`lan`, `public` or a name -> the interface. Raises: WordsError."""
-    if word is None:
-        raise WordsError("say which interface: --interface lan, public, or a name")
-    named = {"lan": node.spec.lan_interface, "public": node.spec.public_interface}.get(word, word)
-    if named is None:
-        raise WordsError(f"{node.name} has no public interface in the configuration")
-    try:
-        interface_name(named)
-    except ValueError as error:
-        raise WordsError(str(error)) from error
-    if named == "lo":
-        raise WordsError("lo is never taken down")
-    if node.kernel is not None and named not in node.kernel.links:
-        known = ", ".join(sorted(clean(n) for n in node.kernel.links if n != "lo"))
-        raise WordsError(f"{node.name} has no interface {named}; it has: {known}")
-    return named
-
-
-def carries_console(node: NodePicture, interface: str) -> bool:
-    """Does the console's own connection go over it: yes, unless its address is known to be elsewhere."""
-    try:
-        address = ip_address(node.spec.known_as)
-    except ValueError:
-        return True
-    where = (
-        {a.interface for a in node.kernel.addresses if a.address.ip == address} if node.kernel is not None else set()
-    )
-    return interface in where if where else True
-
-
-def action_of(words: Words, picture: ClusterPicture, found: NodeOperation | None) -> Action:
-    """The action that the words mean, as things stand. Raises: WordsError; KeyError: no such node."""
-    node = picture.node(words.node)
-    kind = words.kind
-    interface = interface_of(node, words.interface) if kind in {Kind.LINK_DOWN, Kind.LINK_UP} else None
-    if interface is None and words.interface is not None:
-        raise WordsError(f"{kind.value} has no interface")
-    drain: Drain | None = None
-    if kind is Kind.DRAIN:
-        drain = drain_of(picture, node)
-    elif kind is Kind.UNDRAIN:
-        drain = _drained_by(node, found)
-    return Action(
-        kind=kind, node=node.name, interface=interface, drain=drain, wanted_s=words.wanted_s,
-        own_path=kind is Kind.LINK_DOWN and interface is not None and carries_console(node, interface),
-        reason=words.reason, ticket=words.ticket,
-    )  # fmt: skip
-
-
-def _drained_by(node: NodePicture, found: NodeOperation | None) -> Drain:
-    """How it was drained: by its note, else by what is seen."""
-    note = found.drain if found is not None else None
-    stopped = node.keepalived is not None and not node.keepalived.active
-    method = Method.STOP if stopped else Method.TRACK_FILE
-    if note is not None and note.method in {m.value for m in Method}:
-        method = Method(note.method)
-    return Drain(method=method, value=None, cost="")
 
 
 class Operate:
@@ -343,33 +249,3 @@ def _stale_one(asked: Asked, action: Action, picture: ClusterPicture) -> str | N
     left, name = found.lock_left_s, found.lock.operation
     expired = left is not None and left <= 0
     return name if expired or console_gone(picture, name) is not None else None
-
-
-def facts(picture: ClusterPicture) -> Mapping[str, object]:
-    """What `before` and `after` of an action hold: VIPs and, of each node that is read, units, states, addresses."""
-    return {
-        "vips": {
-            str(v.address): {
-                "holders": None if v.holders is None else list(v.holders),
-                "client": None if v.client is None else v.client.result.ok,
-            }
-            for v in picture.vips
-        },
-        "nodes": {n.name: _node_facts(n) for n in picture.nodes},
-    }
-
-
-def _node_facts(node: NodePicture) -> dict[str, object] | None:
-    if not node.readable:
-        return None
-    return {
-        "keepalived": None if node.keepalived is None else node.keepalived.active,
-        "squid": None if node.squid_unit is None else node.squid_unit.active,
-        "squid_shutdown_lifetime": None
-        if node.squid is None or node.squid.shutdown is None
-        else {"seconds": node.squid.shutdown.lifetime_s, "source": clean(node.squid.shutdown.text)},
-        "instances": {clean(i.name): None if i.state is None else i.state.value for i in node.instances or ()},
-        "addresses": None
-        if node.kernel is None
-        else sorted(f"{clean(a.interface)} {a.address}" for a in node.kernel.addresses if a.interface != "lo"),
-    }

@@ -221,7 +221,7 @@ def _deed(found: Found) -> Deed:
     words, left = found.words, found.left
     return Deed(
         operation=left.operation, node=left.node, action=words.way.value, operator=words.operator, host=words.host,
-        text=f"{words.way.value} of {left.what} on {left.node}, begun by {left.who}", reason=words.reason,
+        text=f"{words.way.value} of {left.what} on {left.acted_on}, begun by {left.who}", reason=words.reason,
         ticket=words.ticket,
     )  # fmt: skip
 

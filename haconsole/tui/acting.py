@@ -54,6 +54,10 @@ class Acting(Carrying):
         return self.report is None
 
     @property
+    def unserved(self) -> bool:
+        return self.runs and self.losses.failing
+
+    @property
     def title(self) -> str:
         return self.plan.action.text
 

@@ -1,4 +1,4 @@
-"""The console as a Textual app: which screen is shown, the tick, copying, themes, leaving.
+"""The console as a Textual app: what screens ask it for, the tick, copying, themes.
 
 It reads sources and draws; the way to change a node is `acts`, where there is one. Quitting waits for nothing but an
 action under way to be put back.
@@ -7,41 +7,35 @@ action under way to be put back.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import signal
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.command import Provider
-from textual.screen import Screen
 from textual.theme import Theme
 from textual.worker import Worker, WorkerState
 
 from haconsole.cluster.conclude import Snapshot
+from haconsole.io import clipboard
 from haconsole.model.spec import ClusterSpec
 from haconsole.tui import safe, themes
-from haconsole.tui.acts import ActingApp
 from haconsole.tui.commands import ConsoleCommands
 from haconsole.tui.drilling import Drills
 from haconsole.tui.fleet import Fleet
 from haconsole.tui.garbage import Quiet
 from haconsole.tui.looking import Looker
-from haconsole.tui.places import PLACES, Place, place
+from haconsole.tui.places import PLACES, place
 from haconsole.tui.printable import printable
 from haconsole.tui.remember import Memory
-from haconsole.tui.screens.base import ConsoleScreen, OverScreen
-from haconsole.tui.screens.clusters import ClustersScreen
-from haconsole.tui.screens.help import HelpScreen
-from haconsole.tui.screens.pages import PageScreen
+from haconsole.tui.screens.base import ConsoleScreen
 from haconsole.tui.screens.secret import SecretScreen
 from haconsole.tui.source import Clock, ClusterSource, Operations, RunSources
 from haconsole.tui.view.header import Standing
-from haconsole.tui.view.keys import Hint
-from haconsole.tui.view.text import Kind, Row
 from haconsole.tui.view.times import Times
+from haconsole.tui.whereabouts import WanderingApp
 from haconsole.tui.widgets.lines import LinePane
 
 if TYPE_CHECKING:  # loaded when it is first looked whether one is under way
@@ -55,10 +49,13 @@ INPUT_FIRST_S = 0.06
 """For so long after a key nothing else is looked at: its effect is on the screen by then."""
 LATEST_TICK = 3 * PEEKS
 """But a key that is held down does not stop the picture: so many peeks after the last tick there is one."""
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+TOLD_AGAIN_S: Final = 3.0
+"""While a note is on the screen it is not said again."""
+ACTING_KEYS: Final = frozenset({"a", "M", "4"})
+"""They are not there where nothing may be changed."""
 
 
-class ConsoleApp(ActingApp):
+class ConsoleApp(WanderingApp):
     """Shows clusters. The return value is the exit code."""
 
     CSS_PATH = Path(__file__).with_name("console.tcss")
@@ -68,6 +65,7 @@ class ConsoleApp(ActingApp):
         Binding("q", "quit", "Quit", id="app.quit"),
         # From anywhere: a question, the help and a line of text included.
         Binding("ctrl+q,ctrl+c", "quit", "Quit", id="app.quit", priority=True),
+        Binding("ctrl+z", "suspend_process", "To the shell, fg back", id="app.suspend", priority=True),
         Binding("ctrl+p", "command_palette", "Commands", id="app.commands"),
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("y", "copy", "Copy the row", id="app.copy"),
@@ -112,6 +110,7 @@ class ConsoleApp(ActingApp):
         self._lookers: Mapping[str, Looker] = lookers or {}
         self._memory = Memory(remember)
         self._trouble: str | None = None
+        self._told_read_only = float("-inf")
         self._since_tick = self._since_news = 0
         self.quiet: Quiet | None = None
         """Who looks for garbage, if this process is the console's alone."""
@@ -154,30 +153,6 @@ class ConsoleApp(ActingApp):
             self.push_screen(SecretScreen(node, prompt, echo=echo), lambda answer: _answer(answered, answer))
             return await answered
 
-    @property
-    def cluster(self) -> str | None:
-        """The cluster on the screen; None on the list of clusters."""
-        for screen in reversed(self.screen_stack):
-            found = getattr(screen, "cluster", None)
-            if isinstance(found, str):
-                return found
-        return None
-
-    def places_here(self) -> list[Hint]:
-        """The screens that exist, for the last line."""
-        cluster = self.cluster
-        listed = Hint("0", "Clusters", "app.back_to_clusters", active=cluster is None)
-        hints = [listed] if len(self.fleet.names) > 1 else []
-        if cluster is None:
-            return hints
-        here = next((p.id for s in reversed(self.screen_stack) for p in PLACES if isinstance(s, p.screen)), "")
-        there = [p for p in PLACES if self.place_exists(p)]
-        return [*hints, *(Hint(p.key, p.title, f"app.place('{p.id}')", active=p.id == here) for p in there)]
-
-    def place_exists(self, wanted: Place) -> bool:
-        """A screen of this cluster. Where nothing may be changed there are no drills."""
-        return self.cluster is not None and (not wanted.drills or self.has_drills(self.cluster))
-
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables exist in every theme."""
         return dict(themes.VARIABLES)
@@ -185,45 +160,15 @@ class ConsoleApp(ActingApp):
     # --- life -----------------------------------------------------------------
 
     def on_mount(self) -> None:
-        self._obey_signals()
+        self.obey_signals()
         self.fleet.look_at_all(self.now())
-        names = self.fleet.names
-        first: Screen[None] = place("cluster").make(names[0]) if len(names) == 1 else ClustersScreen()
-        self.push_screen(first)
+        self.push_screen(self.first_screen())
         self._peek()
         if self._run_sources is not None:
             self.run_worker(self._run_sources(), name="sources", exit_on_error=False)
         for problem in self._theme_problems:
             safe.notify(self, str(problem), severity="warning")
         self.theme_changed_signal.subscribe(self, self._keep_theme)
-
-    def _obey_signals(self) -> None:
-        """A signal ends the console with the terminal as it was. Textual alone leaves it broken."""
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.add_signal_handler(number, self._obey, number)
-
-    def _obey(self, number: signal.Signals) -> None:
-        if self.without_screen:
-            return
-        if number is signal.SIGHUP:
-            self.leave_without_screen(128 + number)
-        else:
-            self.exit(128 + number, return_code=128 + number)
-
-    def hung_up(self) -> None:
-        """The terminal is gone, whoever tells it first: as SIGHUP does."""
-        if self.is_running:
-            self._obey(signal.SIGHUP)
-
-    def on_unmount(self) -> None:
-        if self.under_way is not None:
-            return  # `run` goes on with what has to be put back; no signal may end that
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(number)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """The monitors must run as long as the console does; if they end, every header says so."""
@@ -262,23 +207,34 @@ class ConsoleApp(ActingApp):
                 screen.tick(now)
                 break
 
+    def come_back(self) -> None:
+        """From the shell: what is old by now is not shown as if it were new, not even for a moment."""
+        self.fleet.look_at_all(self.now())
+        self._tick()
+
     async def action_quit(self) -> None:
         """Leave at once, unless an action is under way: what else still runs is cancelled and not waited for."""
         self.exit(0)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that would do nothing are not there: neither active nor in the help."""
-        if action in {"place", "back_to_clusters"} and isinstance(self.screen, ConsoleScreen) and self.screen.ASKS:
-            return False
-        if action == "back_to_clusters":
-            return len(self.fleet.names) > 1
-        if action == "place":
-            return all(self.place_exists(place(str(name))) for name in parameters)
         if action == "actions":
             return self.acts_here
         return super().check_action(action, parameters)
 
     # --- acting ---------------------------------------------------------------
+
+    @property
+    def read_only_here(self) -> bool:
+        """On this cluster nothing may be changed, whatever keys do elsewhere."""
+        return self.cluster is not None and (self._read_only or self.spec(self.cluster).read_only)
+
+    def on_key(self, event: events.Key) -> None:
+        """A key that nobody took: who presses one that acts elsewhere is told why it does nothing here."""
+        if event.key in ACTING_KEYS and self.read_only_here:
+            last, self._told_read_only = self._told_read_only, event.time
+            if event.time - last > TOLD_AGAIN_S:
+                safe.notify(self, "read-only: no action, drill or maintenance here")
 
     @property
     def acts_here(self) -> bool:
@@ -304,67 +260,6 @@ class ConsoleApp(ActingApp):
             self.close_pages()
             self.push_screen(ActionsScreen(cluster, node))
 
-    # --- where one is ---------------------------------------------------------
-
-    def open_cluster(self, name: str) -> None:
-        """Show one cluster, from wherever one is."""
-        self.action_back_to_clusters()
-        if self.cluster != name:
-            self.push_screen(place("cluster").make(name))
-
-    def open(self, row: Row) -> None:
-        """Show what a row is about, if there is more to it."""
-        if row.target is None:
-            return
-        cluster = self.cluster
-        if row.target.kind is Kind.CLUSTER:
-            self.open_cluster(row.target.name)
-        elif cluster is not None:
-            here = self.screen
-            if not (isinstance(here, PageScreen) and here.target == row.target):
-                self.push_screen(PageScreen(cluster, row.target))
-
-    def action_open_row(self) -> None:
-        """Enter, by mouse."""
-        if isinstance(self.focused, LinePane):
-            self.focused.action_choose()
-
-    def action_place(self, name: str) -> None:
-        """Go to one of the screens of the cluster."""
-        cluster = self.cluster
-        wanted = place(name)
-        if cluster is None or not self.place_exists(wanted):
-            return
-        self.close_pages()
-        if not isinstance(self.screen, wanted.screen):
-            self.switch_screen(wanted.make(cluster))
-
-    def close_pages(self) -> None:
-        """Back to the screen that stands under pages, help and what stands over it."""
-        while isinstance(self.screen, PageScreen | HelpScreen | OverScreen):
-            self.pop_screen()
-
-    def action_step_back(self) -> None:
-        """One step back: from a page, from a screen to the cluster, from the cluster to the list."""
-        screen = self.screen
-        if isinstance(screen, PageScreen | HelpScreen | OverScreen):
-            self.pop_screen()
-        elif isinstance(screen, place("cluster").screen):
-            self.action_back_to_clusters()
-        elif self.cluster is not None:
-            self.action_place("cluster")
-
-    def action_back_to_clusters(self) -> None:
-        """Go to the list of clusters, if there are several."""
-        if len(self.fleet.names) > 1:
-            while not isinstance(self.screen, ClustersScreen):
-                self.pop_screen()
-
-    def action_help(self) -> None:
-        """What keys do here, and what the signs mean."""
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen))
-
     # --- copying, themes ------------------------------------------------------
 
     def action_copy(self) -> None:
@@ -383,9 +278,16 @@ class ConsoleApp(ActingApp):
 
     def _copy(self, value: str, what: str | None = None) -> None:
         lines = [printable(line) for line in value.split("\n")]
-        self.copy_to_clipboard("\n".join(lines))
         said = what or (lines[0] if len(lines) == 1 else f"{lines[0]} (+{len(lines) - 1} lines)")
-        safe.notify(self, f"copied: {said}")
+        self.copy_to_clipboard("\n".join(lines))
+        if clipboard.in_tmux():
+            self.run_worker(self._into_tmux("\n".join(lines), said), name="copy", group="copy", exit_on_error=False)
+        else:
+            safe.notify(self, f"copied: {said}")
+
+    async def _into_tmux(self, text: str, said: str) -> None:
+        taken = await clipboard.into_tmux(text)
+        safe.notify(self, f"copied: {said}" + ("" if taken else "; tmux passes it on only with set-clipboard on"))
 
     def action_next_theme(self) -> None:
         """The next theme, at once."""

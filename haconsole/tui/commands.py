@@ -54,6 +54,7 @@ class ConsoleCommands(Provider):
             kind = "dark" if theme.dark else "light"
             yield Command(f"Theme {theme.name}", kind, partial(console.use_theme, theme.name))
         yield Command("Help", "keys and signs of this screen", console.action_help)
+        yield Command("To the shell", "key ctrl+z: it stands still until fg", console.action_suspend_process)
         yield Command("Quit", "leave the console", partial(console.exit, 0))
 
     async def discover(self) -> Hits:

@@ -82,6 +82,9 @@ class Run(Protocol):
     @property
     def expected(self) -> Expected: ...
 
+    async def settled(self) -> None:
+        """Return when the VIPs rest after a drill before this one, a short time is over, or it is aborted."""
+
     async def prepare(self) -> None:
         """Look, ask the guards, predict; touches nothing. Raises: CannotError."""
 
@@ -254,6 +257,7 @@ class Drilling(Carrying):
             if again:
                 self.asking = True
                 try:
+                    await item.run.settled()
                     await item.run.prepare()
                 finally:
                     self.asking = False

@@ -173,6 +173,10 @@ class Maintaining(Carrying):
         return self.result is None
 
     @property
+    def unserved(self) -> bool:
+        return self.runs and self.losses.failing
+
+    @property
     def title(self) -> str:
         return f"maintenance of {self.cluster}"
 

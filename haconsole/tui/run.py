@@ -107,7 +107,7 @@ def _put_back(app: ConsoleApp, loop: asyncio.AbstractEventLoop) -> None:
     acting = app.put_back()
     if acting is None:
         return
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         loop.run_until_complete(acting.over())

@@ -93,6 +93,10 @@ class Terminal:
         """Alternate screen, mouse, cursor: `0 0 1` is what a shell expects."""
         return self._tmux("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}").strip()
 
+    def buffer(self) -> str:
+        """What tmux would paste now."""
+        return self._tmux("show-buffer")
+
     def press(self, *keys: str) -> None:
         self._tmux("send-keys", *keys)
 
@@ -177,6 +181,10 @@ def test_a_tour_by_keyboard(size: tuple[int, int]) -> None:
         console.shows("link-down", "Evidence", "kernel on proxy-serv01", "eth1: switched off", "What to do")
         console.press("Escape")
         console.shows("VIPs", "Events")
+
+        console.press("v", "y")
+        console.shows("copied: 192.168.2.101")
+        assert console.buffer() == "192.168.2.101"
 
         console.press("3")
         console.shows("Findings", "Evidence", "4 warnings")

@@ -96,7 +96,7 @@ TRUTHS = {
     ),
     "flapping": Truth(
         "warning", HEALTHY, {ONE: ("MASTER", "BACKUP"), TWO: ("BACKUP", "MASTER")},
-        frozenset({("instance-flapping", ONE), ("instance-flapping", TWO), ("link-flapping", ONE)}),
+        frozenset({("link-flapping", ONE)}),
     ),
     "ipv6": Truth(
         "ok", {**HEALTHY, VIP1_6: [ONE], VIP2_6: [TWO]},

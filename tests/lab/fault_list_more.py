@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from tests.lab import fault_more as more
+from tests.lab import fault_ways as ways
 from tests.lab.fault_list import LATER, MOVED, SHAKEN, SPLIT, Fault, ids
 from tests.lab.fault_making import ONE, TWO, VIP1, Making, lossless, one, two
 from tests.lab.harness import Lab, faults
@@ -82,6 +83,27 @@ MORE: Final = (
         ids("vip-not-serving"),
     ),
     Fault("route with the VIP as source left", more.source_route_left, f"source-route-left/{TWO}//{VIP1}"),
+    Fault(
+        "virtual MAC that the hypervisor refuses",
+        ways.virtual_mac_refused,
+        f"virtual-mac-unreached/{ONE}//{VIP1}",
+        ids("vip-not-serving"),
+        before=ways.virtual_macs,
+    ),
+    Fault(
+        "VIP that the cloud does not know",
+        ways.vip_not_known_to_the_cloud,
+        f"wire-announcement-lost/{ONE}/proxy_ip1/{VIP1}",
+        ids("vip-not-serving"),
+        _SHORT | {"vip-unreached"},
+        takes_its_time=True,
+    ),
+    Fault(
+        "firewall drops clients",
+        ways.clients_dropped,
+        f"vip-unreached/{ONE}//{VIP1}",
+        ids("vip-not-serving"),
+    ),
     Fault("two links in one network", more.second_link_in_the_lan, f"arp-flux/{ONE}//"),
     Fault(
         "link-local address lost",

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tests.lab.fault_making import Making, one, reloaded, two
+from tests.lab.fault_ways import virtual_macs
 from tests.lab.harness import Lab, faults, keepalived_conf
 from tests.lab.harness.configurations import KEEPALIVED_CONF, LOSSLESS
 
@@ -84,6 +85,7 @@ EXTRA: Final[tuple[tuple[str, Making | None, str, dict[str, Any], str], ...]] = 
     well("drainable", faults.lossless, "priority 254 and a drain file"),
     well("unicast", faults.unicast, "unicast adverts"),
     well("both-families", faults.dual_stack, "VRRP version 3, VIPs of both families, learned", with_vips=False),
+    well("virtual-macs", virtual_macs, "a MAC address of its own for each virtual router (use_vmac)"),
     well("as-ops", None, "a login that uses sudo", user="ops"),
     well(OLD_AND_NEW, None, "Debian 11 (keepalived 2.1.5, squid 4) and 13 (2.3.3, squid 6)"),
     ("no-probe-url", None, "vip-only-tcp-checked", {"probe_url": None}, "no probe_url is configured"),

@@ -196,6 +196,24 @@ def test_abort_asks_the_console_that_carries_it_out(healthy_lab: Lab, command: C
     until(lambda: standings(healthy_lab) == before, 20, "as before")
 
 
+def test_abort_on_a_node_takes_the_drill_from_its_living_console_which_ends_as_aborted(
+    healthy_lab: Lab, command: Command
+) -> None:
+    before = standings(healthy_lab)
+    running = command.start(*words("public-link-down", hold="50s"))
+    running.step("verify")
+    other = Command(healthy_lab, command.folder, operator="bea")
+    asked = other.run("drill", "abort", "--node", ONE, "-o", "json")
+    assert asked.code == 0, asked.err
+    document = json.loads(asked.out)
+    assert (document["schema"], document["action"], document["result"]) == ("haconsole.action/1", "abort", "done")
+    done = running.wait()
+    (told,) = documents(done)
+    assert (done.code, told["result"], told["look_at"]) == (4, "aborted", []), told["text"]
+    assert "aborted" in told["text"] or "another console took over" in told["text"]
+    until(lambda: standings(healthy_lab) == before, 20, "as before")
+
+
 def _one_vip_only(lab: Lab) -> AbstractContextManager[None]:
     """squid of the peer listens on its own VIP and nowhere else."""
     return faults.squid_configured(lab.nodes[TWO], SQUID.replace("0.0.0.0:", f"{VIP2}:"))

@@ -59,6 +59,29 @@ def test_a_killed_console_s_hold_is_taken_over_extended_and_ended(healthy_lab: L
     assert f"{ONE} tells of no operation" in nothing.document["text"]
 
 
+def test_of_a_node_that_has_healed_itself_the_lock_that_stays_on_its_peer_is_found_and_removed(
+    healthy_lab: Lab, command: Command
+) -> None:
+    before = standings(healthy_lab)
+    first = _held(command, "squid-stop", "--revert-after", "15s")
+    first.kill()
+    first.wait()
+    until(lambda: not kept(healthy_lab.nodes[ONE]), 60, "the node has healed itself and removed its own lock")
+    until(lambda: standings(healthy_lab) == before, 30, "as before")
+    assert kept(healthy_lab.nodes[TWO]), "nobody was left to remove the peer's"
+    refused = command.node("squid-stop")
+    assert refused.code == 3, refused.err
+    (guard,) = (g for g in refused.document["guards"] if g["id"] == "no-other-operation")
+    assert f"left a stale lock: haconsole node abort {TWO}, or go on against it with --break-lock" in guard["evidence"]
+    elsewhere = command.node("abort")
+    assert elsewhere.code == 3, elsewhere.err
+    assert f"only its lock is left of it, on {TWO}: haconsole node abort {TWO}" in elsewhere.err
+    removed = command.run("node", "abort", TWO, "--confirm", TWO, "-o", "json")
+    assert removed.code == 0, (removed.out, removed.err)
+    assert f"nothing was to be put back on {TWO}" in removed.document["text"]
+    _nothing_left(healthy_lab, before)
+
+
 def test_from_a_living_console_it_is_aborted_by_its_name_only_and_that_one_lets_go(
     healthy_lab: Lab, command: Command
 ) -> None:

@@ -222,7 +222,9 @@ def test_what_is_disarmed_in_time_never_runs_and_what_ran_is_not_disarmed(desk: 
     assert 35 < (state.lock_left_s or 0) <= 66
     # Its moment comes just before it is disarmed.
     desk.node.systemctl("stop", "squid")
-    desk.told(operation.REVERT_NOW[Slot.B])
+    late = desk.run(operation.REVERT_NOW[Slot.B], operation.reverting("op-of-before"))
+    assert (late.status, desk.node.is_active("squid")) == (change.NOT_ARMED, False), "asked for by another operation"
+    desk.told(operation.REVERT_NOW[Slot.B], operation.reverting(desk.operation))
     until(lambda: desk.node.is_active("squid"), 20, "squid runs again")
     until(lambda: desk.state().saved is None, 20, "what was saved is gone")
     assert desk.disarm(Slot.B).outcome is DisarmOutcome.FIRED
@@ -304,11 +306,15 @@ def test_a_revert_runs_twice_and_without_what_was_saved(desk: Desk) -> None:
     desk.told(change.LINK_DOWN)
     before = "default via 203.0.113.80"
     for slot in Slot:
-        desk.told(operation.REVERT_NOW[slot])
+        desk.told(operation.REVERT_NOW[slot], operation.reverting(desk.operation))
     until(lambda: desk.state().saved is None, 30, "the reverts have healed")
     until(lambda: desk.node.exec("ip", "route", "show", "default").stdout.startswith(before), 10, "the route is back")
     for slot in Slot:
-        desk.told(operation.REVERT_NOW[slot])  # once more, with nothing left to read
+        again = desk.run(operation.REVERT_NOW[slot], operation.reverting(desk.operation))
+        assert again.status == change.NOT_ARMED, "nothing of it is left"
+        desk.node.systemctl(
+            "start", "--no-block", f"haconsole-revert-{slot.value}.service"
+        )  # with nothing left to read
     desk.release()
     until(lambda: not any(t.running for t in desk.timers().timers), 30, "the reverts have ended")
     assert desk.node.exec("ip", "route", "show", "default").stdout.startswith(before)

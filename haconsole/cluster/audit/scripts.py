@@ -17,6 +17,9 @@ from haconsole.cluster.rules.common import listed
 from haconsole.model.findings import Severity
 from haconsole.model.keepalived_conf import Place, Statement
 
+FEW: Final = 2
+"""Failures in a row that are enough to be sure."""
+QUICK_S: Final = 2
 SLOW_S: Final = 60.0
 """A dead squid that keeps its VIP for longer than this is likely not what was wanted."""
 NOTIFIES: Final = ("notify", "notify_master", "notify_backup", "notify_fault", "notify_stop", "notify_deleted")
@@ -143,15 +146,26 @@ def times(view: View, script: Script) -> Iterator[AuditFinding]:
             view.write(script.place("timeout"), f"timeout {max(1, int(interval))}"), "timeout", "interval",
         )  # fmt: skip
     yield from _fall(view, script)
-    if interval and script.fall:
-        late = interval * script.fall + (timeout or interval)
+    if interval:
+        fall = script.fall or 1
+        late = interval * fall + (timeout or interval)
         if late > SLOW_S:
             yield _told(
                 view, "check-slow", Severity.WARNING, script,
                 f"the check {script.name} {at(view)} takes up to {late:g} s to tell that squid is dead "
-                f"(interval {interval:g} s, fall {script.fall}, timeout {timeout or interval:g} s)",
-                view.write(script.place("interval"), "interval 2"), "interval", "fall", "timeout",
+                f"(interval {interval:g} s, fall {fall}, timeout {timeout or interval:g} s)",
+                _quicker(view, script, interval, timeout or interval, fall), "interval", "fall", "timeout",
             )  # fmt: skip
+
+
+def _quicker(view: View, script: Script, interval: float, timeout: float, fall: int) -> str:
+    """The one line that is to blame, where there is one."""
+    if fall > FEW and interval * FEW + timeout <= SLOW_S:
+        return view.write(script.place("fall"), f"fall {FEW}")
+    quick = view.write(script.place("interval"), f"interval {QUICK_S}")
+    more = [f"fall {FEW}"] if QUICK_S * fall > SLOW_S / 2 else []
+    more += [f"timeout {QUICK_S}"] if script.timeout_s is not None and timeout > SLOW_S / 2 else []
+    return quick + (f"; {'; '.join(more)} (each on a line of its own)" if more else "")
 
 
 def _positive(line: Statement) -> bool:
@@ -176,10 +190,11 @@ def _fall(view: View, script: Script) -> Iterator[AuditFinding]:
     parses = ""
     if script.command is not None and re.search(r"\bsquid\b.*-k\s*check", script.command):
         parses = "; `squid -k check` reads squid.conf anew each time, so a half-saved edit is enough"
+    both = "; rise 2 (each on a line of its own)" if rise else ""
     yield _told(
         view, "check-without-fall", Severity.WARNING, script,
         f"the check {script.name} {at(view)} has {what}: a single run that fails moves the VIP{rise}{parses}",
-        view.write(script.place("fall"), "fall 2") + "; rise 2", "fall", "rise", "script",
+        view.write(script.place("fall"), "fall 2") + both, "fall", "rise", "script",
     ).on(place=script.place("fall"))  # fmt: skip
 
 

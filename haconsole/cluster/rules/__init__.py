@@ -24,6 +24,7 @@ from haconsole.cluster.rules import (
     settings,
     squid,
     starts,
+    unreached,
     vips,
     wire,
 )
@@ -45,6 +46,7 @@ _FAMILIES = (
     squid.rules,
     host.rules,
     network.rules,
+    unreached.rules,
     starts.rules,
     redundancy.rules,
     nodes.rules,

@@ -83,6 +83,7 @@ _CAUSES: Final[Mapping[str, Candidates]] = {
     "vip-held-by-none": causes_vip.none,
     "vip-held-by-several": causes_wire.several,
     "vip-holders-unknown": causes_vip.holders_unknown,
+    "vip-unreached": causes_vip.unreached,
     "vip-not-serving": causes_vip.not_serving,
     "vip-not-preferred": causes_vip.not_preferred,
     "vip-moving": causes_vip.moving,

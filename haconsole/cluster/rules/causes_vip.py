@@ -45,11 +45,24 @@ def not_serving(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
     vip = vip_of(picture, finding)
     yield key("vip-held-by-none", vip=finding.vip)
     for name in (vip.holders or ()) if vip is not None else ():
-        yield key("rp-filter-drops", name, vip=finding.vip)
+        yield from (key(id_, name, vip=finding.vip) for id_ in ("rp-filter-drops", "virtual-mac-unreached"))
         yield from no_service(picture.node(name))
+        yield key("vip-unreached", name, vip=finding.vip)
+        yield from _not_announced(picture, name, finding)
     yield key("origin-not-answering")
     yield key("vip-held-by-several", vip=finding.vip)
     yield key("vip-holders-unknown", vip=finding.vip)
+
+
+def unreached(picture: ClusterPicture, finding: Finding) -> Iterator[str]:
+    """The network was not told where the VIP is; too many links or connections there."""
+    yield from _not_announced(picture, finding.node or "", finding)
+    yield from (key(id_, finding.node or "") for id_ in ("connections-full", "arp-flux"))
+
+
+def _not_announced(picture: ClusterPicture, node: str, finding: Finding) -> Iterator[str]:
+    for name in dict.fromkeys(i.name for _, i in picture.instances()):
+        yield key("wire-announcement-lost", node, name, finding.vip)
 
 
 def not_preferred(picture: ClusterPicture, finding: Finding) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from haconsole.cluster import explained
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.rules.common import by_instance, by_systemd, listed, since_text
 from haconsole.cluster.rules.units import at_boot, restarts
@@ -149,8 +150,10 @@ def source_weak(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]
 def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
     """An instance became master again and again.
 
-    Means: something fails now and then: a check, a link, lost adverts; each time clients lose a little.
-    Can be wrong: drills and restarts by hand do the same. Only lines of keepalived itself count.
+    Means: something fails now and then: a check, lost adverts; each time clients lose a little. What an operation of
+    haconsole, a service that was started or stopped, or a link explains is not counted (`cluster.explained`).
+    Can be wrong: an operation of another console, before this one looked, explains what it did only by its traces in
+    the log. Only lines of keepalived itself count.
     """
     lines = [
         (m[1], o)
@@ -159,16 +162,18 @@ def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
         if (m := _MASTER_LINE.fullmatch(o.text)) is not None
     ]
     source, unit = f"keepalived's log on {node.name}", picture.spec.keepalived_service
-    for name, count in Counter(n for n, _ in lines).items():
-        if count < FLAPS:
+    often = [name for name, count in Counter(n for n, _ in lines).items() if count >= FLAPS]
+    known = explained.causes(picture, picture.at - FLAP_S) if often else ()
+    for name in often:
+        seen = [o for n, o in lines if n == name and not explained.explained(o.at, known)]
+        if (count := len(seen)) < FLAPS:
             continue
-        seen = [o for n, o in lines if n == name]
         yield Finding(
             id="instance-flapping",
             severity=Severity.WARNING,
             node=node.name,
             instance=name,
-            summary=f"{node.name} became master of {name} {count} times within {FLAP_S / 60:.0f} minutes",
+            summary=f"{node.name} became master of {name} {count} times within {FLAP_S / 60:.0f} minutes, unexplained",
             evidence=tuple(Evidence(source=source, text=o.text, at=o.at) for o in seen[-5:]),
             remedy=f"see what went before each time, on every node: journalctl -u {unit} --since -15min",
             since=seen[0].at,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from shlex import quote
 from typing import Final
 
+from haconsole.cluster import explained
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.cluster.rules.common import link_name, look_at_link
 from haconsole.cluster.rules.daemon import FLAP_S, FLAPS
@@ -70,11 +71,19 @@ def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
     """A link or a check that an instance needs went down three times or more within ten minutes.
 
     Means: masters change with it, each time clients lose a little; it may be up just now.
-    Proof: the kernel's changes, or keepalived's own log lines.
+    Proof: the kernel's changes, or keepalived's own log lines. What an operation of haconsole did, and a check of a
+    service that was stopped in good order, is not counted.
     Can be wrong: somebody may have pulled the cable on purpose, again and again.
     """
-    for (kind, name), lines in falls(picture, node, picture.at - FLAP_S).items():
-        if len(lines) < FLAPS or (kind == "link" and not _needed(node, name)):
+    often = {
+        what: lines
+        for what, lines in falls(picture, node, picture.at - FLAP_S).items()
+        if len(lines) >= FLAPS and (what[0] != "link" or explained.needs_link(node, what[1]))
+    }
+    known = explained.ordered(explained.causes(picture, picture.at - FLAP_S)) if often else ()
+    for (kind, name), every in often.items():
+        lines = tuple(o for o in every if not explained.explained(o.at, known))
+        if len(lines) < FLAPS:
             continue
         unit = picture.spec.keepalived_service
         if kind == "link":
@@ -97,9 +106,3 @@ def flapping(picture: ClusterPicture, node: NodePicture) -> Iterator[Finding]:
             since=lines[0].at,
         )
         yield found if kind == "link" else replace(found, id="check-flapping")
-
-
-def _needed(node: NodePicture, link: str) -> bool:
-    configured = {node.spec.lan_interface, node.spec.public_interface}
-    own = {i.interface for i in node.instances or ()}
-    return link in configured | own or any(link == t.name for i in node.instances or () for t in i.tracked_interfaces)

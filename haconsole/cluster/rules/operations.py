@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
-from haconsole.cluster.left import console_gone
+from haconsole.cluster.left import console_gone, left_on, told_in
 from haconsole.cluster.picture import ClusterPicture, NodePicture
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.operation import DrainNote, NodeOperation
@@ -88,8 +88,7 @@ def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) 
     left -= picture.at - node.operation_at
     who = f"{lock.owner or 'somebody'} on {lock.host or 'another console'}"
     what = f"{lock.name or 'an operation'} on {lock.node or '?'}"
-    where = lock.node if lock.node in {n.name for n in picture.nodes} else node.name
-    ways = f"the key a on {where}, or haconsole node abort {where}, or take-over {where}"
+    ways = _ways(picture, node.name)
     found = Finding(
         id="operation-under-way",
         severity=Severity.INFO,
@@ -117,6 +116,14 @@ def _under_way(picture: ClusterPicture, node: NodePicture, told: NodeOperation) 
             f"other actions with --break-lock {lock.operation}"
         ),
     )
+
+
+def _ways(picture: ClusterPicture, node: str) -> str:
+    """How to be rid of the operation whose lock `node` has; where it acted nothing may be left of it."""
+    left = left_on(told_in(picture), [n.name for n in picture.nodes], node, picture.at)
+    where = node if left is None else left.node
+    more = "" if left is not None and left.only_locked else f", or take-over {where}"
+    return f"the key a on {where}, or haconsole node abort {where}{more}"
 
 
 def _incomplete(node: NodePicture, told: NodeOperation) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from haconsole.cluster import explained
 from haconsole.cluster.picture import ClusterPicture, VipPicture
-from haconsole.cluster.rules import wire_content, wire_ways
+from haconsole.cluster.rules import wire_announced, wire_content, wire_ways
 from haconsole.cluster.rules.common import by_instance, listed, span
 from haconsole.cluster.rules.wire_common import (
     OwnRouter,
@@ -26,17 +27,14 @@ from haconsole.cluster.rules.wire_common import (
 )
 from haconsole.cluster.vrrp import OWNER
 from haconsole.cluster.wire_log import takeover_text
-from haconsole.cluster.wire_picture import MARGIN_S, WirePlace, WireSender
+from haconsole.cluster.wire_picture import WirePlace, WireSender
 from haconsole.model.findings import Evidence, Finding, Severity
 from haconsole.model.hearing import Kind, SenderHeard, Takeover
 from haconsole.model.readings import VrrpState
-from haconsole.model.spec import IpAddress
 
 FLAPPING_S: Final = 600.0
 FLAPPING_CHANGES: Final = 2
 """More unexplained changes of master than this are flapping."""
-ANNOUNCED_S: Final = 1.0
-"""Gratuitous ARP comes within this of the new master's first advert."""
 CENSUS_SHOWN: Final = 12
 
 
@@ -50,7 +48,7 @@ def rules(picture: ClusterPicture) -> Iterator[Finding]:
         yield from foreign_router(picture, router)
         yield from two_owners(picture, router)
         yield from flapping(picture, router)
-        yield from not_announced(picture, router)
+        yield from wire_announced.rules(picture, router)
         yield from wire_content.rules(picture, router)
     yield from wire_ways.rules(picture, routers)
     yield from no_master(picture)
@@ -197,11 +195,15 @@ def flapping(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
     """More than two unexplained changes of master within ten minutes.
 
     Means: something lets the master fall silent again and again: a starved host, a lossy link, two that
-    compete. Each change costs connections.
+    compete. Each change costs connections. What an operation of haconsole, a service or a link explains is not counted.
     Can be wrong: changes before the listening began are not counted.
     """
     recent = [t for t in picture.wire.takeovers if t.key == router.key and picture.at - t.at <= FLAPPING_S]
     counted = unexplained(recent)
+    if len(counted) <= FLAPPING_CHANGES:
+        return
+    known = explained.causes(picture, picture.at - FLAPPING_S)
+    counted = [t for t in counted if not explained.explained(t.at, known)]
     if len(counted) <= FLAPPING_CHANGES:
         return
     names = {s.source: s.node for s in router.heard.senders if s.node is not None}
@@ -215,48 +217,6 @@ def flapping(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
         "links (ip -s link), snapshots of virtual machines; a longer advert_int bridges short silences",
         since=counted[0].at,
     )
-
-
-def not_announced(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
-    """After a take-over nobody told the segment by gratuitous ARP (IPv6: neighbour advertisement) where the VIP is.
-
-    Means: switches and clients keep sending to the old master until their entries age.
-    Can be wrong: proven only where the place listened without losses since before the take-over.
-    """
-    last = next((t for t in reversed(picture.wire.takeovers) if t.key == router.key), None)
-    if last is None or picture.at - last.at > FLAPPING_S or not any(s.source == last.new for s in router.heard.masters):
-        return
-    for vip in vips_of(picture, router):
-        deaf = [p for p in picture.wire.places if _missed(p, vip.address, last)]
-        heard = any(_announced(p, vip.address, last) for p in picture.wire.places)
-        if heard or not deaf:
-            continue
-        new = next(s for s in router.heard.senders if s.source == last.new)
-        yield Finding(
-            id="wire-not-announced",
-            severity=Severity.WARNING,
-            instance=router.name,
-            vip=vip.address,
-            summary=f"{source_text(new)} took over {router.vrid}; no gratuitous ARP for {vip.address} was heard since",
-            evidence=(
-                change(picture, last, takeover_text(last, {s.source: s.name for s in router.heard.senders})),
-                packet(new, router),
-            ),
-            remedy=f"does {new.name} have the address? On it: ip addr show | grep {vip.address}; "
-            f"then garp_master_* in {config_of(picture)}; clients learn the new place when their ARP entries age",
-            since=last.at,
-        )
-
-
-def _missed(place: WirePlace, vip: IpAddress, last: Takeover) -> bool:
-    """The place listened all the time and would have heard it."""
-    whole = place.proof_since is not None and place.proof_since < last.at - ANNOUNCED_S
-    return whole and place.until - last.at > ANNOUNCED_S + MARGIN_S and not _announced(place, vip, last)
-
-
-def _announced(place: WirePlace, vip: IpAddress, last: Takeover) -> bool:
-    found = place.reading.announced.get(vip)
-    return found is not None and found[0] >= last.at - ANNOUNCED_S
 
 
 def no_master(picture: ClusterPicture) -> Iterator[Finding]:

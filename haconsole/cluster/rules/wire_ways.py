@@ -159,6 +159,7 @@ def unheard(picture: ClusterPicture, router: OwnRouter) -> Iterator[Finding]:
         f"second master: its firewall drops VRRP on the way in",
         evidence=(packet(higher, router, more="as it arrived", place=lower.node), packet(lower, router)),
         remedy=f"on {lower.node}: iptables -S INPUT; nft list ruleset: what drops protocol 112 (vrrp)? Let it in: "
-        f"iptables -I INPUT -p vrrp -j ACCEPT; if nothing does, is auth_pass the same in {config_of(picture)}?",
+        f"iptables -I INPUT -p vrrp -j ACCEPT; if nothing does: has keepalived joined the group (ip maddr show)? is "
+        f"auth_pass the same in {config_of(picture)}?",
         since=max(s.since for s in both),
     )

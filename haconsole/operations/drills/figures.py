@@ -229,6 +229,8 @@ def measured(case: Case) -> Measured:
         requests=len(requests) if known else None,
         failed=sum(not r.ok for r in requests) if known else None,
         probe_interval_ms=case.clients.interval_ms,
+        unjudged=case.clients.unjudged if known else None,
+        not_begun=case.clients.missed if known else None,
     )
 
 

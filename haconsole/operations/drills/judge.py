@@ -222,7 +222,8 @@ def _why_not(case: Case, found: Lost | None) -> str:
     if case.clients.problem is not None:
         return f"not measured: {case.clients.problem}"
     if found is None:
-        return "not measured" if case.over else "not measured yet"
+        why = "no request was judged" if case.clients.known is None else "nothing was, or it ended before this began"
+        return f"not measured: {why}" if case.over else "not measured yet"
     if not case.over and any(o.ended is None for o in found.outages):
         return f"lost for {found.at_least_s:.2f} s by now"
     least = f"; at least {found.at_least_s:.2f} s" if found.at_least_s else ""

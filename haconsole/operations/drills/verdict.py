@@ -21,6 +21,8 @@ class Ended:
     text: str
     by_operator: bool = False
     """Asked to stop, by whomever."""
+    elsewhere: bool = False
+    """Another console, or the node itself, put it back before its time."""
     tripped: str | None = None
     """The stop condition's words."""
     held: bool = False
@@ -58,11 +60,13 @@ def verdict(ended: Ended, claims: Sequence[Claim], expected: Expected, measured:
 
 
 def _reverted(ended: Ended, wrong: str, because: str) -> tuple[Verdict, str]:
-    """It was put back early. The operator's wish, or something that went wrong after all had gone well, is an abort;
-    a failover that did not happen is what the drill was to find out."""
+    """It was put back early. The wish of the operator or of another console, or something that went wrong after all had
+    gone well, is an abort; a failover that did not happen is what the drill was to find out."""
     if ended.by_operator:
         why = ended.text.removeprefix("put back: ").removeprefix(BY_OPERATOR).lstrip(":; ")
         return Verdict.ABORTED, f"{BY_OPERATOR}; everything was put back" + (f"; {why}" if why else "")
+    if ended.elsewhere and ended.tripped is None:
+        return Verdict.ABORTED, f"{ended.text.removeprefix('put back: ')}; everything was put back"
     why = ended.text if ended.tripped is None else f"stop condition: {ended.tripped}; everything was put back"
     if ended.tripped is not None and ended.held:
         return Verdict.ABORTED, why + because

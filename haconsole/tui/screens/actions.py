@@ -94,7 +94,8 @@ class ActionsScreen(OverScreen):
         if left is not None:
             picture = self.console.snapshot(self.cluster).picture
             about.title(_title(left.title))
-            about.show(left_details(left, picture, self.size.width - (3 if self.has_class("-flat") else 5)))
+            width = self.size.width - (3 if self.has_class("-flat") else 5)
+            about.show(left_details(left, picture, width, self.console.zone))
         elif offer is not None:
             about.title(_title(offer.title))
             about.show(offer_details(offer, self.size.width - (3 if self.has_class("-flat") else 5)))

@@ -18,6 +18,7 @@ _TOGETHER: Final = (
     ("first, last row", ("pane.home", "pane.end")),
     ("next pane", ("screen.next",)),
     ("pane before", ("screen.before",)),
+    ("copy the row, pane", ("app.copy", "app.copy_all")),
 )
 """Bindings that share a line."""
 _NAMES: Final = {
@@ -45,9 +46,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,enter,q", "app.step_back", "Close", id="help.close")
     ]
 
-    def __init__(self, about: Screen[object]) -> None:
+    def __init__(self, about: Screen[object], *, read_only: bool = False) -> None:
         super().__init__()
-        self._keys = _keys_of(about)
+        self._keys, self._read_only = _keys_of(about), read_only
 
     def compose(self) -> ComposeResult:
         pane = LinePane(id="help")
@@ -57,7 +58,7 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         pane = self.query_one(LinePane)
         pane.title((say("Help", Tone.STRONG),), (say("esc closes", Tone.QUIET),))
-        lines = help_rows(self._keys, min(WIDTH, self.app.size.width) - 4)
+        lines = help_rows(self._keys, min(WIDTH, self.app.size.width) - 4, read_only=self._read_only)
         pane.styles.height = min(len(lines) + 2, self.app.size.height)
         pane.show(lines)
         pane.focus()

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 
 from haconsole.cluster.conclude import Snapshot
+from haconsole.model.findings import Finding
 from haconsole.model.state import Occurrence
 from haconsole.tui.screens.base import ConsoleScreen
+from haconsole.tui.screens.logs import LogsScreen
 from haconsole.tui.view.events import event_details, key_of
 from haconsole.tui.view.findings import finding_details, verdict_line
 from haconsole.tui.view.header import header
@@ -24,6 +27,10 @@ _TITLES = {Kind.FINDING: "Finding", Kind.NODE: "Node", Kind.VIP: "VIP", Kind.EVE
 class PageScreen(ConsoleScreen):
     """One subject in full. An event stays as it was when it was opened: logs forget."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "lines", "Its lines in the log", id="page.lines"),
+        Binding("c", "closer", "Look closer", id="page.closer"),
+    ]
     HINTS: ClassVar[tuple[Hint, ...]] = (
         Hint("esc", "back", "app.step_back"),
         Hint("y", "copy line", "app.copy"),
@@ -38,6 +45,40 @@ class PageScreen(ConsoleScreen):
         self.target = target
         self._event: Occurrence | None = None
         self._looked: tuple[Snapshot, int] | None = None
+
+    @property
+    def _finding(self) -> Finding | None:
+        """The one that it is about, if it is still there."""
+        if self.target.kind is not Kind.FINDING:
+            return None
+        return next((f for f in self.console.snapshot(self.cluster).findings if f.key == self.target.name), None)
+
+    def hints(self) -> tuple[Hint, ...]:
+        if self._finding is None:
+            return self.HINTS
+        looks = (Hint("c", "closer", "screen.closer"),) if self.console.looker(self.cluster) is not None else ()
+        return (Hint("l", "log", "screen.lines"), *looks, *self.HINTS)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys that would do nothing are not there."""
+        if action == "closer":
+            return self._finding is not None and self.console.looker(self.cluster) is not None
+        if action == "lines":
+            return self._finding is not None
+        return super().check_action(action, parameters)
+
+    def action_lines(self) -> None:
+        """The log, at the lines that the finding is about."""
+        finding = self._finding
+        if finding is not None:
+            self.console.close_pages()
+            self.app.switch_screen(LogsScreen(self.cluster, finding.key))
+
+    def action_closer(self) -> None:
+        """What can be looked at more closely; what the finding is about first."""
+        from haconsole.tui.screens.closer import CloserScreen
+
+        self.app.push_screen(CloserScreen(self.cluster, self._finding))
 
     def compose(self) -> ComposeResult:
         yield self.head()

@@ -41,7 +41,7 @@ class LeftWordsScreen(AskingScreen):
         return f"{self.offer.title}, on {self.offer.left.node}"
 
     def rows(self, width: int) -> Sequence[Row]:
-        return left_details(self.offer, self.console.snapshot(self.cluster).picture, width)
+        return left_details(self.offer, self.console.snapshot(self.cluster).picture, width, self.console.zone)
 
     def fields(self) -> Sequence[Field]:
         return left_fields(self.offer)
@@ -82,7 +82,7 @@ class TakeOverScreen(ConfirmScreen):
         return tuple(g for g in self.left.plan.refused if not (by_name and g.id == "console-gone"))
 
     def rows(self, width: int) -> tuple[Row, ...]:
-        return left_confirm_rows(self.left.taking, self.left.plan, width)
+        return left_confirm_rows(self.left.taking, self.left.plan, width, self.console.zone, self.console.now())
 
     def go_on(self) -> None:
         operations = self.console.operations(self.cluster)

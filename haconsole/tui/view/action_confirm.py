@@ -10,11 +10,14 @@ from haconsole.operations.actions import Kind, Lasting, Method, duration
 from haconsole.operations.guards_context import Guard, Override
 from haconsole.operations.plan import Do, Plan, described
 from haconsole.operations.plan import Line as CommandLine
+from haconsole.operations.plan_words import heart_of
 from haconsole.tui.view.action_offers import drain_facts, fate
 from haconsole.tui.view.details import fact, heading
 from haconsole.tui.view.text import Level, Line, Row, Tone, crop, say, sign, wrap
 
 _INDENT: Final = 2
+ABORT: Final = "key a: abort puts back what was begun and removes its locks, take over goes on with it"
+"""The way out where another operation is in the way; a stale lock is one, too."""
 
 
 def confirm_rows(plan: Plan, width: int, *, title: str | None = None, told: Sequence[Row] = ()) -> tuple[Row, ...]:
@@ -27,15 +30,12 @@ def confirm_rows(plan: Plan, width: int, *, title: str | None = None, told: Sequ
 
 
 def _rows(plan: Plan, width: int, title: str, told: Sequence[Row]) -> Iterator[Row]:
-    action = plan.action
     yield Row("title", crop((say(title, Tone.STRONG),), width), copy=title)
     if plan.refused:
         words = f"REFUSED by {len(plan.refused)} of {len(plan.guards)} guards: nothing was touched"
         yield Row("refused", crop((sign(Level.CRITICAL), say(f" {words}", Tone.CRITICAL)), width), Level.CRITICAL)
-        for guard in plan.refused:
-            yield from _guard(guard, width)
-            yield from _text(f"way out: {way_out(guard, action.node)}", width, 6, Tone.QUIET)
-    yield from _short(plan, width)
+        yield from refused_rows(plan, width)
+    yield from short_rows(plan, width)
     yield from told
     yield from heading("Will happen", width)
     yield from _happens(plan, width, vips=not told)
@@ -55,7 +55,14 @@ def _rows(plan: Plan, width: int, title: str, told: Sequence[Row]) -> Iterator[R
         yield from _text(each, width, _INDENT, Tone.QUIET)
 
 
-def _short(plan: Plan, width: int) -> Iterator[Row]:
+def refused_rows(plan: Plan, width: int) -> Iterator[Row]:
+    """Each guard in the way, with its evidence and what can be done."""
+    for guard in plan.refused:
+        yield from _guard(guard, width)
+        yield from _text(f"way out: {way_out(guard, plan.action.node)}", width, 6, Tone.QUIET)
+
+
+def short_rows(plan: Plan, width: int) -> Iterator[Row]:
     """Every guard in a line or two of names: `● 17 OK: …`, `✖ 1 NO: …`; with their evidence further down."""
     by: dict[tuple[Level, str], list[str]] = {}
     for guard in plan.guards:
@@ -74,7 +81,12 @@ def _commands(plan: Plan, width: int) -> Iterator[Row]:
         if step.do in {Do.CHANGE, Do.PUT_BACK}:
             yield from _text(f"{step.do.value}: {step.text}", width, _INDENT)
             for line in step.lines:
-                yield from _text(_shown(line), width, _INDENT, Tone.STRONG, copy=shlex.join(line.argv))
+                full, short = _shown(line), f"{line.node}$ {heart_of(line)}"
+                if "-c" not in line.argv:
+                    short, full = full, ""
+                yield from _text(short, width, _INDENT, Tone.STRONG, copy=shlex.join(line.argv))
+                if full:
+                    yield from _text(f"in full: {full}", width, _INDENT + 2, Tone.QUIET, copy=shlex.join(line.argv))
     limit = plan.action.deadline
     if limit is not None:
         armed = f"before it, {plan.action.node} is told to put it back by itself after {duration(limit.seconds)}"
@@ -150,6 +162,8 @@ def _verdict(guard: Guard) -> tuple[Level, str]:
 def way_out(guard: Guard, node: str) -> str:
     """What an operator can do about a guard that refuses."""
     match guard.override:
+        case Override.NEVER if guard.id == "no-other-operation":
+            return f"wait until it is over; or, on the node that is named, {ABORT}"
         case Override.NEVER:
             return "none here: what it found has to be put right first"
         case Override.WINDOW:

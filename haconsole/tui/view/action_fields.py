@@ -60,10 +60,7 @@ def way_out(guard: Guard, node: str) -> list[Field]:
         case Override.PHRASE:
             return [reason, Field(key="phrase", label="and type", hint=last_healthy_phrase(node))]
         case Override.REASON:
-            found = [reason]
-            if guard.id == "no-other-operation":
-                found.append(Field(key="break_lock", label="or break the lock", hint="the name of the operation"))
-            return found
+            return [reason]
 
 
 def wish(offer: Offer, said: Mapping[str, str]) -> Wish:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from haconsole.cluster.forecast import forecast
@@ -14,13 +14,14 @@ from haconsole.model.record import dataclass
 from haconsole.operations.actions import duration
 from haconsole.operations.guards_context import Guard
 from haconsole.operations.plan import Do, Plan, described
-from haconsole.operations.plan import Line as CommandLine
-from haconsole.operations.take_over import DOES, Taking, Way, puts_back, restoring, told_of
+from haconsole.operations.plan_words import heart_of
+from haconsole.operations.take_over import DOES, Taking, Way, puts_back, restoring, told_of, unforetold
 from haconsole.tui.source import CannotError, LeftWish
 from haconsole.tui.view.action_fields import Field
 from haconsole.tui.view.action_running import left_word
 from haconsole.tui.view.details import fact, heading
 from haconsole.tui.view.text import Level, Line, Row, Tone, blank, crop, pad, say, sign, wrap
+from haconsole.tui.view.times import Times
 
 _WORDS: Final = {Way.ABORT: "abort", Way.TAKE_OVER: "take over"}
 _CONSOLES: Final = {
@@ -88,22 +89,22 @@ def _row(offer: LeftOffer) -> Line:
     return (*line, sign(Level.WARNING), say(told, Tone.WARNING))
 
 
-def left_details(offer: LeftOffer, picture: ClusterPicture, width: int) -> tuple[Row, ...]:
+def left_details(offer: LeftOffer, picture: ClusterPicture, width: int, zone: Times) -> tuple[Row, ...]:
     """The one under the cursor in full."""
-    return tuple(_details(offer, picture, width))
+    return tuple(_details(offer, picture, width, zone))
 
 
-def _details(offer: LeftOffer, picture: ClusterPicture, width: int) -> Iterator[Row]:
+def _details(offer: LeftOffer, picture: ClusterPicture, width: int, zone: Times) -> Iterator[Row]:
     if offer.why_not is not None:
         yield from fact("not possible", offer.why_not, width, tone=Tone.UNKNOWN)
-    yield from _facts(offer.left, width)
+    yield from _facts(offer.left, width, partial(zone.told, now=picture.at))
     if offer.left.answers:
         yield from _fates(forecast(picture, restoring(offer.left)).vips if restoring(offer.left) else (), width)
 
 
-def _facts(left: Left, width: int) -> Iterator[Row]:
+def _facts(left: Left, width: int, when: Callable[[str], str]) -> Iterator[Row]:
     lives = {Console.LIVES: Level.WARNING, Console.UNKNOWN: Level.UNKNOWN}
-    for label, words in told_of(left):
+    for label, words in told_of(left, when):
         level = lives.get(left.console, Level.NONE) if label == "console" else Level.NONE
         yield from fact(label, words, width, level=level, tone=Tone.STRONG if label == "operation" else Tone.PLAIN)
 
@@ -153,16 +154,16 @@ def left_wish(offer: LeftOffer, said: Mapping[str, str]) -> LeftWish:
 # --- the question -----------------------------------------------------------------------------------------
 
 
-def left_confirm_rows(taking: Taking, plan: Plan, width: int) -> tuple[Row, ...]:
+def left_confirm_rows(taking: Taking, plan: Plan, width: int, zone: Times, now: float) -> tuple[Row, ...]:
     """Everything that is known before anything is touched."""
-    return tuple(_question(taking, plan, width))
+    return tuple(_question(taking, plan, width, partial(zone.told, now=now)))
 
 
-def _question(taking: Taking, plan: Plan, width: int) -> Iterator[Row]:
+def _question(taking: Taking, plan: Plan, width: int, when: Callable[[str], str]) -> Iterator[Row]:
     left = taking.left
     title = f"{_WORDS[taking.way]}: {DOES[taking.way]}"
     yield Row("title", crop((say(title, Tone.STRONG),), width), copy=title)
-    yield from _facts(left, width)
+    yield from _facts(left, width, when)
     yield from _lives(left, width)
     yield from heading("Will be run", width)
     yield from _runs(plan, width)
@@ -177,7 +178,7 @@ def _question(taking: Taking, plan: Plan, width: int) -> Iterator[Row]:
             yield from _text(moves, width, Tone.QUIET)
     yield from _fates(plan.predicted.vips, width)
     if not plan.predicted.vips:
-        yield from _text("what its revert brings back is not known here", width, Tone.UNKNOWN)
+        yield from _text(unforetold(left), width, Tone.PLAIN if left.only_locked else Tone.UNKNOWN)
     yield from heading("Checked", width)
     for guard in plan.guards:
         yield from _guard(guard, width)
@@ -204,19 +205,17 @@ def _lives(left: Left, width: int) -> Iterator[Row]:
 
 
 def _runs(plan: Plan, width: int) -> Iterator[Row]:
-    """What changes something."""
+    """What changes something. A script of many lines is named; its text is below."""
     for step in plan.steps:
         if step.do in {Do.ARM, Do.PUT_BACK}:
             yield from _text(f"{step.do.value}: {step.text}", width, Tone.PLAIN)
             for line in step.lines:
-                yield from _text(f"  {_shown(line)}", width, Tone.STRONG)
+                words = (
+                    heart_of(line) if step.do is Do.PUT_BACK else line.id if "-c" in line.argv else " ".join(line.argv)
+                )
+                yield from _text(f"  {line.node}$ {words}", width, Tone.STRONG)
     if not any(step.do in {Do.ARM, Do.PUT_BACK} for step in plan.steps):
         yield from _text("nothing but locks", width, Tone.PLAIN)
-
-
-def _shown(line: CommandLine) -> str:
-    """A script of many lines is named; its text is below."""
-    return f"{line.node}$ {line.id if '-c' in line.argv else shlex.join(line.argv)}"
 
 
 def _guard(guard: Guard, width: int) -> Iterator[Row]:

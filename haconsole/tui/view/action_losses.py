@@ -66,6 +66,11 @@ class Losses:
         """None: it was not looked at yet."""
         return self._of.get(vip)
 
+    @property
+    def failing(self) -> bool:
+        """Of some VIP the last request since the start was not answered well."""
+        return any(loss.failing for loss in self._of.values())
+
 
 def _before(vip: VipPicture, started: float) -> Loss:
     """An answer from before the start is not counted, but an outage may begin at it."""

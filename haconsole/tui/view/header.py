@@ -33,7 +33,7 @@ def header(title: str, verdict: Line, standing: Standing, width: int, *, elsewhe
     if standing.trouble is not None:
         verdict = (sign(Level.CRITICAL), say(f" NOT UPDATED: {standing.trouble}", Tone.CRITICAL))
     elif standing.unserved and verdict[:1] == (sign(Level.OK),):
-        verdict = (sign(Level.CRITICAL), say(" drill: clients not served", Tone.CRITICAL))
+        verdict = (sign(Level.CRITICAL), say(" clients not served", Tone.CRITICAL))
     name: Line = (say(middle(title, max(12, width // 3)), Tone.STRONG), say(" "), *verdict)
     product: Line = (say("haconsole", Tone.KEY),)
     if standing.mark:  # more important than who looks, and what product this is

@@ -21,16 +21,19 @@ _NOTES: Final = (
     "255 of 255  effective priority of the configured one",
     "±1 ms       how well the time of an event is known",
 )
+_READ_ONLY: Final = "READ-ONLY: no action (a), drill (4) or maintenance (M) exists here"
 _COLUMN: Final = 37
 """The narrowest: two in 80 columns."""
 
 
-def help_rows(keys: Sequence[tuple[str, str]], width: int = 2 * _COLUMN) -> tuple[Row, ...]:
-    """(key, what it does) in two columns, then the signs."""
+def help_rows(keys: Sequence[tuple[str, str]], width: int = 2 * _COLUMN, *, read_only: bool = False) -> tuple[Row, ...]:
+    """(key, what it does) in two columns, then the signs. read_only: say why the keys that act are missing."""
     column = max(_COLUMN, width // 2)
     cells = [_key(k, what) for k, what in keys]
     signs: list[Line] = [(blank(1), sign(lv), say(f"  {what}")) for lv, what in _SIGNS]
     rows = [Row("keys", (say("Keys on this screen", Tone.KEY),))]
+    if read_only:
+        rows.append(Row("read-only", (blank(1), say(_READ_ONLY, Tone.STRONG))))
     rows += _two(cells, "key", column)
     rows += [Row("gap", ()), Row("signs", (say("Signs", Tone.KEY),))]
     rows += _two(signs, "sign", column)

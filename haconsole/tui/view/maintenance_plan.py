@@ -11,12 +11,12 @@ from haconsole.operations.actions import Method, drain_of
 from haconsole.operations.guards_context import Guard
 from haconsole.operations.maintenance import begin
 from haconsole.tui.maintaining import FlowWords
-from haconsole.tui.view.action_confirm import confirm_rows
+from haconsole.tui.view.action_confirm import confirm_rows, refused_rows, short_rows
 from haconsole.tui.view.action_fields import Field, way_out
 from haconsole.tui.view.action_offers import fate
 from haconsole.tui.view.details import fact
 from haconsole.tui.view.maintenance import text_rows
-from haconsole.tui.view.text import Level, Line, Row, Tone, crop, say, sign
+from haconsole.tui.view.text import Level, Line, Row, Tone, blank, crop, say, sign
 
 if TYPE_CHECKING:
     from haconsole.operations.plan import Plan
@@ -93,11 +93,11 @@ def _rows(plans: Sequence[Plan], width: int) -> Iterator[Row]:
     yield Row("title", crop((say(title, Tone.STRONG),), width))
     for number, plan in enumerate(plans, 1):
         yield from _node(number, plan, width)
-    yield from text_rows("turn", TURN, width)
-    yield from text_rows("reboot", REBOOT, width)
     if any(p.action.method is Method.STOP for p in plans):
         told = "a drain that stops keepalived has a deadline: until then, or the reboot, a dead peer is an outage"
         yield from text_rows("stop", told, width, Level.WARNING)
+    yield from text_rows("reboot", REBOOT, width)
+    yield from text_rows("turn", TURN, width)
     for number, plan in enumerate(plans, 1):
         yield Row(f"gap/{number}", ())
         yield Row(f"rule/{number}", (say("─" * width, Tone.QUIET),))
@@ -106,7 +106,7 @@ def _rows(plans: Sequence[Plan], width: int) -> Iterator[Row]:
 
 
 def _node(number: int, plan: Plan, width: int) -> Iterator[Row]:
-    """Guards, method and losses in short."""
+    """Guards, method and losses in short. Of the first, whose name is typed now, every guard: what refuses in full."""
     refused = plan.refused
     words = "guards allow it"
     level = Level.OK
@@ -117,6 +117,9 @@ def _node(number: int, plan: Plan, width: int) -> Iterator[Row]:
     line: Line = (say(f" {number} "), sign(level), say(f" {plan.action.node}", Tone.STRONG))
     line = (*line, say(f" {plan.action.method.value}: {words}", level.tone if refused else Tone.PLAIN))
     yield Row(f"node/{number}", crop(line, width), level)
+    if number == 1:
+        for row in (*refused_rows(plan, width - 2), *short_rows(plan, width - 2)):
+            yield Row(f"first/{row.key}", (blank(2), *row.line), row.level, row.copy)
     for vip in plan.predicted.vips:
         if vip.moves is not False:
             level, text = fate(vip)

@@ -11,6 +11,7 @@ from haconsole.model.state import ClockOffset
 MINUTE: Final = 60
 HOUR: Final = 3600
 DAY: Final = 86400
+_YEAR: Final = 300 * DAY
 _MINUS: Final = "−"
 
 
@@ -39,6 +40,16 @@ class Times:
         if then.date() != self._local(now).date():
             return f"{then:%b %d %H:%M}"
         return f"{then:%H:%M:%S}.{then.microsecond // 1000:03d}"
+
+    def told(self, text: str, now: float) -> str:
+        """What somebody wrote as RFC 3339: 14:02:31, on another day `Nov 23 14:01`; as it stands what is no time, or so
+        far away that its year is needed."""
+        try:
+            then = datetime.fromisoformat(text)
+            far = then.tzinfo is None or abs(then.timestamp() - now) > _YEAR
+            return text if far else self.stamp(then.timestamp(), now).partition(".")[0]
+        except (ValueError, OverflowError, OSError):
+            return text
 
     def full(self, at: float) -> str:
         """2025-11-24T14:01:19.866+01:00, RFC 3339."""

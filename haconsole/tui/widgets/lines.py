@@ -59,6 +59,8 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
         self._subtitle: Line = ()
         self._key = ""
         self._drawn: dict[int, Row] = {}
+        self._at_end = True
+        """The operator has not scrolled back. Where it stands does not tell: scrolling takes effect a moment later."""
 
     # --- what is shown ------------------------------------------------------
 
@@ -78,19 +80,32 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
     def show(self, rows: Sequence[Row], heading: Line = ()) -> None:
         """Show these rows; the cursor stays on the row it was on, as long as that is there."""
         follows = self.follow and self.cursor >= len(self._rows) - 1
-        at_bottom = self.scroll_offset.y >= self.max_scroll_y
         if heading != self._heading:
             self._heading = heading
             self.refresh(Region(0, 0, self._room, 1))
         self._rows = rows
         self.virtual_size = Size(0, len(rows) + self._top)
         if follows:
-            self._move_to(len(rows) - 1, scroll=at_bottom)  # who scrolled back to read is left where he is
+            self._move_to(len(rows) - 1, scroll=False)
+            self._follow()
         else:
             self._keep_place()
         for index in self._visible():
             if self._drawn.get(index) != rows[index]:
                 self.refresh_row(index)
+
+    def _follow(self) -> None:
+        """To the end, as it is after the next refresh; who scrolled back to read is left where he is."""
+        if self._at_end:
+            self.call_after_refresh(self._to_end)
+
+    def _to_end(self) -> None:
+        if self._at_end:
+            self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True, force=True)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._at_end = new_value >= self.max_scroll_y
 
     def _keep_place(self) -> None:
         """After the rows changed: the cursor stays on its row, or at the top where nobody moved it."""
@@ -201,7 +216,7 @@ class LinePane(Toned, ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_resize(self, _event: events.Resize) -> None:
         if self.follow and self.cursor >= len(self._rows) - 1:
-            self._scroll_into_view(self.cursor)
+            self._follow()
 
     def on_click(self, event: events.Click) -> None:
         """One click selects, two open."""

@@ -38,7 +38,8 @@ def test_exit_codes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["check", "part.conf"]) == 3
     capsys.readouterr()
     for wrong in (
-        ["missing.conf"], ["."], ["-o", "xml", "a.conf"], ["--config-id", "x", "a.conf", "b.conf"], ["--apart"]
+        ["missing.conf"], ["."], ["-o", "xml", "a.conf"], ["--config-id", "x", "a.conf", "b.conf"], ["--apart"],
+        ["a.conf", "a.conf"],
     ):  # fmt: skip
         assert run(["check", *wrong]) == 64, wrong
         captured = capsys.readouterr()

@@ -94,6 +94,14 @@ def test_a_wrong_call_is_exit_code_2_and_touches_nothing(tmp_path: Path, words: 
     assert says in done.stderr
 
 
+def test_abort_on_a_node_where_nothing_is_under_way_is_done(tmp_path: Path) -> None:
+    done = run(tmp_path, "abort", "--node", ONE, "-o", "json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["schema"], told["action"], told["result"]) == ("haconsole.action/1", "abort", "done")
+    assert f"{ONE} tells of no operation" in told["text"]
+
+
 def test_the_list_tells_the_last_run_of_each_drill_on_each_node_and_what_cannot_be_read(tmp_path: Path) -> None:
     folder = DrillFolder(tmp_path / "drills")
     earlier = replace(drill_sample.passed(), result=Verdict.DEVIATED, started=drill_sample.START - 60)

@@ -104,6 +104,29 @@ def test_questions_are_asked_where_there_is_a_terminal(tmp_path: Path, monkeypat
     assert cluster.nodes[0].ssh.sudo
 
 
+def test_an_answer_that_cannot_be_is_asked_for_again_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = iter([
+        "no name", "proxy", "ops", "y", "a=x y", "a=192.0.2.1", "", "a=192.0.2.2", "b=192.0.2.2", "", "eth0", "",
+        "192.0.2.1", "192.0.2.9/24", "192.0.2.9=c", "192.0.2.9=b", "192.0.2.9", "", "192.0.2.7", "", "ftp://x", "",
+    ])  # fmt: skip
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr("click.termui.visible_prompt_func", lambda prompt="": next(answers))
+    assert run(["init", "-o", str(tmp_path / "x.toml")]) == 0
+    told = capsys.readouterr().err
+    for why in (
+        "is no usable name", "host name", "at least 2 are needed", "a is the other node's already",
+        "192.0.2.1 is a's own address", "without its prefix", "c is no node of this cluster: a, b",
+        "192.0.2.9 was named already",
+    ):  # fmt: skip
+        assert why in told, (why, told)
+    (cluster,) = load(tmp_path / "x.toml")
+    assert [n.address for n in cluster.nodes] == ["192.0.2.1", "192.0.2.2"]
+    assert cluster.vips == (VipSpec(address=ip_address("192.0.2.9"), preferred="b"),)
+
+
 def test_what_keepalived_conf_tells_is_learned() -> None:
     conf = """
 vrrp_track_file drain {{

@@ -79,6 +79,17 @@ def test_from_the_peer_it_is_found_where_it_acts() -> None:
     assert left is not None and (left.node, left.saved) == (TWO, False)
 
 
+def test_a_stale_lock_of_a_node_that_has_healed_itself_is_found_from_both_and_taken_where_it_lies() -> None:
+    """Its own revert removed its own lock; nobody was left to remove the peer's."""
+    told = {ONE: state(), TWO: state(lock=lock(-3))}
+    for node in NODES:
+        left = left_on(told, NODES, node, NOW)
+        assert left is not None and (left.node, left.acted_on, left.only_locked) == (TWO, ONE, True)
+        assert left.console is Console.GONE and not left.needs_name
+    assert left_on({**told, TWO: state(lock=lock(3))}, NODES, ONE, NOW) is None, "it may be renewed"
+    assert left_on({ONE: state(), TWO: state(lock=lock(-3, node=TWO))}, NODES, ONE, NOW) is None
+
+
 def test_our_own_and_a_drain_without_a_timer_are_none() -> None:
     note = DrainNote(by="bea@other", reason=None, method="track_file", since=None, until=None)
     assert left_on({ONE: state(lock=lock(48), **ARMED)}, NODES, ONE, NOW, ours="squid-stop-1f") is None

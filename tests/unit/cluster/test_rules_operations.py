@@ -60,6 +60,15 @@ def test_who_finds_an_operation_of_a_dead_console_is_told_how_to_end_it_or_go_on
     assert "nobody renews it on proxy-serv02" in found["operation-under-way"].evidence[0].text
 
 
+def test_a_stale_lock_on_the_peer_of_a_node_that_healed_itself_is_ended_where_it_lies() -> None:
+    picture = healthy().snapshot().picture
+    states = (told(), told(lock=lock(-3)))
+    nodes = [replace(n, operation=t, operation_at=picture.at) for n, t in zip(picture.nodes, states, strict=True)]
+    (finding,) = operations.rules(replace(picture, nodes=tuple(nodes)))
+    assert finding.id == "operation-left"
+    assert "haconsole node abort proxy-serv02;" in str(finding.remedy) and "take-over" not in str(finding.remedy)
+
+
 @pytest.mark.parametrize(("until", "id_"), [(None, "drain-noted"), ("1970-01-01T00:00:00Z", "drain-overdue")])
 def test_a_noted_drain_says_who_why_and_whether_it_is_late(until: str | None, id_: str) -> None:
     note = DrainNote(by="anna@bastion", reason="kernel", method="stop", since="2026-01-01T00:00:00Z", until=until)

@@ -164,7 +164,9 @@ def test_the_revert_can_be_run_at_once(desk: Desk) -> None:
     desk.told(change.KEEPALIVED_STOP)
     desk.wait(3)
     assert desk.node.active("keepalived") == "inactive"
-    desk.told(operation.REVERT_NOW[Slot.A])
+    another = desk.reply(operation.REVERT_NOW[Slot.A], operation.reverting("op-two"))
+    assert (another.status, desk.node.active("keepalived")) == (change.NOT_ARMED, "inactive"), "it is not that one's"
+    desk.told(operation.REVERT_NOW[Slot.A], operation.reverting(desk.who))
     desk.wait(1)
     assert desk.node.active("keepalived") == "active"
     assert desk.state().saved is None

@@ -91,6 +91,9 @@ def test_cutting_the_consoles_own_way_is_done_by_the_node_and_takes_15_s_more() 
     found = action(Kind.LINK_DOWN, interface="eth0", own_path=True, wanted_s=60.0)
     assert found.change_id == "link.down-detached"
     assert found.deadline is not None and found.deadline.seconds == 120
+    assert str(found.deadline.said).startswith(
+        "1 min and 15 s, for it cuts this console's own way, is rounded up to 2 min"
+    )
 
 
 def test_an_action_lacks_nothing_that_it_needs() -> None:
@@ -198,3 +201,20 @@ def test_of_three_nodes_it_falls_below_the_lowest() -> None:
     picture = play.picture()
     assert drain_of(picture, picture.node(ONE)).value == -205
     assert forecast(picture, best_drain(picture).changes).vip(V1).after == TWO
+
+
+def test_a_node_that_has_no_part_in_a_vip_is_no_peer_of_it() -> None:
+    """Three nodes of which the third shares only the second VIP."""
+    play = healthy(spec(nodes=3))
+    files = (TrackedFile(name="haconsole_drain", value=0, weight=1),)
+    for node, of in {ONE: ((MASTER, 254), (BACKUP, 100)), TWO: ((BACKUP, 100), (MASTER, 254))}.items():
+        read = (instance(f"proxy_ip{i}", s, p, tracked_files=files) for i, (s, p) in enumerate(of, 1))
+        play.read(node, daemon(*read), config(node, (TRACK_FILE + CONF).format(one=of[0][1], two=of[1][1])))
+    second = CONF.format(one=50, two=50).partition("vrrp_instance proxy_ip1")[2].partition("vrrp_instance")[2]
+    head = CONF.format(one=50, two=50).partition("vrrp_instance")[0]
+    third = daemon(instance("proxy_ip2", BACKUP, 50, tracked_files=files))
+    play.read(THREE, third, config(THREE, TRACK_FILE.format() + head + "vrrp_instance" + second))
+    picture = play.picture()
+    assert [i.name for i in picture.node(THREE).instances or ()] == ["proxy_ip2"]
+    found = drain_of(picture, picture.node(ONE))
+    assert (found.method, found.value) == (Method.TRACK_FILE, -155), found.why_not

@@ -57,6 +57,23 @@ def test_entries_come_back_in_order_and_the_chain_holds(log: AuditFile) -> None:
     assert not chain.holds("ffffffffffff")
 
 
+@pytest.mark.parametrize("more", [
+    {"before": {"nodes": {"proxy-serv01": {"addresses": ["eth0 192.0.2.1/24"] * 20_000}}}, "after": {"vips": {}}},
+    {"text": "\u202e" * 100_000}, {"reason": "x" * 300_000, "ticket": "y" * 300_000},
+    {"command": ["/bin/sh", "-c", "x" * 300_000], "exit_status": 0},
+])  # fmt: skip
+def test_what_is_too_long_for_a_line_is_cut_and_the_log_goes_on(log: AuditFile, more: dict[str, object]) -> None:
+    """A node may tell of very many addresses: no action may end the log, and with it all further actions."""
+    log.append(entry("first", operation="op-1", **more) if "text" not in more else entry(operation="op-1", **more))
+    log.check_writable()
+    log.append(entry("second"))
+    chain = log.read()
+    assert (chain.breaks, len(chain.entries)) == ((), 2)
+    kept = chain.entries[0].entry
+    assert (kept.operation, kept.operator) == ("op-1", "anna@bastion")
+    assert "left out" in kept.model_dump_json()
+
+
 def test_only_the_operator_may_read_it(log: AuditFile) -> None:
     filled(log, 1)
     assert log.path.stat().st_mode & 0o777 == 0o600

@@ -340,6 +340,16 @@ def test_a_start_goes_on_where_its_own_revert_was_left_and_what_is_refused_names
     assert passes or f"haconsole node abort {ONE}" in guard.evidence
 
 
+@pytest.mark.parametrize(("more", "where"), [({}, TWO), ({"saved": "op-dead", "revert": "squid"}, ONE)])
+def test_a_stale_lock_refuses_with_the_node_on_which_it_is_ended(more: dict[str, str], where: str) -> None:
+    """On the peer, where the node itself has healed and nothing is left of it there."""
+    dead = OperationLock(operation="op-dead", boot_id="b", expires_uptime_s=900, owner="zoe", node=ONE)
+    told = {ONE: replace(FREE, **more), TWO: replace(FREE, lock=dead)}  # type: ignore[arg-type]
+    guard = found(healthy(), Kind.SQUID_STOP, operations=told)["no-other-operation"]
+    assert not guard.passes
+    assert f"haconsole node abort {where}, or go on against it with --break-lock op-dead" in guard.evidence
+
+
 def test_link_up_does_not_end_the_revert_of_a_dead_console_either() -> None:
     ours = replace(lock("op-mine"), saved="op-other", revert="link-eth1", deadlines_uptime_s=((Slot.A, 2000),))
     assert refused(healthy(), Kind.LINK_UP, operations={ONE: ours, TWO: FREE}, operation="op-mine") == {

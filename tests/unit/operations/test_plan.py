@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from haconsole.catalogue import change
+from haconsole.catalogue.operation_text import heart
 from haconsole.cluster.forecast_values import Assumed
 from haconsole.model.operation import NodeOperation, Slot
 from haconsole.model.readings import SquidShutdown, TrackedScript
@@ -42,7 +43,9 @@ def test_a_held_change_is_put_back_verified_disarmed_and_unlocked() -> None:
         Do.HOLD, Do.PUT_BACK, Do.VERIFY_BACK, Do.DISARM, Do.CLEAR, Do.UNLOCK,
     ]  # fmt: skip
     lines = {s.do: s.lines for s in found.steps}
-    assert lines[Do.PUT_BACK][0].argv == ("systemctl", "start", "--no-block", "haconsole-revert-a.service")
+    (now,) = lines[Do.PUT_BACK]
+    assert heart(now.argv[-1]) == "systemctl start --no-block haconsole-revert-a.service"
+    assert now.data == found.operation, "the node compares: another operation's is not run"
     assert [x.node for x in lines[Do.LOCK]] == [ONE, TWO]
     assert [x.node for x in lines[Do.UNLOCK]] == [TWO, ONE]
     assert {x.node for s in found.steps for x in s.lines if s.do not in {Do.LOCK, Do.UNLOCK}} == {ONE}
@@ -205,4 +208,4 @@ def test_hostile_names_cannot_draw_in_question_or_dry_run() -> None:
 def test_a_dry_run_shows_each_step_with_its_command_lines() -> None:
     text = described(made(hold_s=10.0).steps)
     assert text[0].startswith("1. lock:")
-    assert any(line.strip() == "proxy-serv01$ systemctl start --no-block haconsole-revert-a.service" for line in text)
+    assert any(line.endswith("exec systemctl start --no-block haconsole-revert-a.service; }") for line in text)

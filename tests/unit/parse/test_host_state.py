@@ -124,3 +124,22 @@ def test_whatever_comes_is_read_or_refused(text: str) -> None:
             parse_host_state(candidate)
         except ParseError:
             continue
+
+
+_COUNTS = (
+    "4: {name}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP mode DEFAULT group default qlen 1000\\"
+    "    link/ether {mac} brd ff:ff:ff:ff:ff:ff\\    RX:  bytes packets errors dropped  missed   mcast           \\"
+    "          1840      {all}      0       0       0       {group} \\    TX:  bytes packets errors dropped carrier "
+    "collsns           \\             0       0      0       0       0       0 "
+)
+
+
+def test_frames_for_virtual_mac_addresses_are_those_that_were_for_no_group() -> None:
+    """As iproute2 6.1 prints it; 5.9 says `overrun` for `missed`."""
+    one = _COUNTS.format(name="vrrp.1@eth0", mac="00:00:5e:00:01:01", all=30, group=23)
+    six = _COUNTS.format(name="vrrp6.1@eth0", mac="00:00:5e:00:02:06", all=2, group=2).replace(" missed", "overrun")
+    own = _COUNTS.format(name="eth9@eth0", mac="02:00:00:00:00:01", all=30, group=23)
+    odd = _COUNTS.format(name="vrrp.9@eth0", mac="00:00:5e:00:01:09", all=3, group=7)
+    text = TEXT.replace("disks\n", f"virtual\n{one}\n{six}\n{own}\n{odd}\nvrrp.2 nonsense\ndisks\n", 1)
+    assert parse_host_state(text).virtual_frames == {"vrrp.1": 7, "vrrp6.1": 0}
+    assert parse_host_state(TEXT).virtual_frames is None, "not told"

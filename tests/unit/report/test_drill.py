@@ -17,8 +17,9 @@ from haconsole.parse.errors import ParseError
 from haconsole.report.drill import document, parse
 from haconsole.report.drill_html import alone, html
 from haconsole.report.drill_markdown import escaped, markdown
+from haconsole.report.drill_measured import not_measured
 from haconsole.report.drill_timeline import pictures
-from haconsole.report.drill_words import compared, lost, not_measured, side_by_side, taken_back
+from haconsole.report.drill_words import compared, lost, side_by_side, taken_back
 from tests.support.drill_sample import HOSTILE, LOCK, ONE, START, TWO, A, B, deviated, passed, resumed
 
 ALL = (passed, deviated, resumed)
@@ -36,7 +37,8 @@ class TestDocument:
         assert told["predicted"]["takeover_s"] == {A: {"low": 2.6, "high": 3.7}}
         assert told["measured"] == {
             "takeover_s": {}, "outage_s": {}, "failback_outage_s": {},
-            "requests": None, "failed": None, "probe_interval_ms": None, "takeover_error_s": {},
+            "requests": None, "failed": None, "probe_interval_ms": None, "takeover_error_s": {}, "unjudged": None,
+            "not_begun": None,
         }  # fmt: skip
         assert told["steps"][1]["ended"] is None and told["steps"][1]["ok"] is None
         assert told["nodes"][ONE] == dict.fromkeys(
@@ -148,6 +150,18 @@ class TestMarkdown:
         wrong = [c for name in ("before", "during", "after") for c in getattr(record.hypothesis, name) if c.ok is False]
         assert wrong and all(escaped(c.evidence) in head for c in wrong)
         assert parse(json.dumps(document(record))).about == "squid stops."
+
+    def test_what_clients_lost_and_whether_all_is_as_before_follow_the_verdict(self) -> None:
+        lines = markdown(passed(), wire=True).splitlines()
+        assert lines[4].startswith(
+            "Clients of 192.168.2.101 lost 0.628 s (0.61–0.73 s predicted), and 0.042 s on the way"
+        )
+        assert lines[4].endswith("clients of 192.168.2.102, which was to stay, lost nothing.")
+        assert lines[6] == "Afterwards all was as before."
+        assert "What clients of 192.168.2.101 lost was not measured" in markdown(resumed(), wire=True)
+        wrong = replace(passed().hypothesis.after[1], ok=False)
+        told = markdown(replace(passed(), hypothesis=replace(passed().hypothesis, after=(wrong,))), wire=True)
+        assert f"Afterwards NOT all was as before; not so: {wrong.text}." in told
 
     def test_the_verdict_is_the_first_sentence(self) -> None:
         lines = markdown(passed(), wire=True).splitlines()

@@ -112,6 +112,22 @@ class TestTrend:
         assert _outage([*runs[:3], left, stopped]).runs == 3
 
 
+def test_a_run_that_did_not_measure_is_told_and_stands_in_no_median() -> None:
+    runs = _series(0.63, 0.63, 0.63, 0.63, 0.63)
+    blind = replace(runs[4].record, measured=replace(runs[4].record.measured, outage_s={A: None, "192.168.2.102": 0.0}))
+    runs[4] = replace(runs[4], record=blind)
+    trend = _outage(runs)
+    assert (trend.runs, trend.unmeasured, trend.direction) == (4, 1, Direction.STEADY)
+    assert trend.text.endswith("; not measured in 1 more")
+    told = json.loads(json.dumps(drill_compare.document(runs)))["runs"]
+    assert [r["not_measured"] for r in told] == [
+        [], [], [], [], [{"vip": A, "figure": "client outage", "why": None}],
+    ]  # fmt: skip
+    out = io.StringIO()
+    Console(file=out, width=80).print(table(runs))
+    assert f"? the client outage of {A} was not measured" in out.getvalue()
+
+
 def test_the_table_and_the_json_tell_the_same() -> None:
     runs = [*_series(0.62, 0.66, 1.64, 1.70), Run(path=Path("/runs/x"), record=resumed())]
     out = io.StringIO()

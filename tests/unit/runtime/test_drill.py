@@ -9,17 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from haconsole.cli.drill import code
 from haconsole.demo.cluster import DemoCluster
 from haconsole.demo.scenarios import ONE, TWO
 from haconsole.io.audit_file import AuditFile
-from haconsole.io.drill_file import DrillFolder
+from haconsole.io.drill_file import DrillFileError, DrillFolder, Journal
 from haconsole.model.drill import Claim, DrillRecord, Phase, Verdict
 from haconsole.operations.drills.parts import CATALOGUE
+from haconsole.operations.job import Result
+from haconsole.operations.take_over import Way
 from haconsole.runtime.assemble import production
 from haconsole.runtime.drill import DrillRun
 from haconsole.runtime.drill_live import Wish
+from haconsole.runtime.executor import Report
 from haconsole.runtime.monitor import Monitor, run_all
 from haconsole.runtime.operate import Operate
+from haconsole.runtime.take_over import TakeOver, TakeWords
 
 SOAK = pytest.mark.soak
 CASES = [("healthy", "public-link-down", TWO)]
@@ -114,6 +119,48 @@ async def test_it_is_aborted_and_everything_is_put_back(tmp_path: Path, how: str
             "no loss but a longer one than predicted, as this machine measured it"
         )
     assert not [c for c in after if c.ok is False and " lose " not in c.text], after
+
+
+async def test_a_living_console_is_told_by_the_lock_that_its_drill_is_aborted_from_elsewhere(tmp_path: Path) -> None:
+    """What `drill abort --node` does from another machine: one more console with the same name of the operation."""
+    async with (
+        DemoCluster("healthy") as demo,
+        drill(demo, tmp_path, "keepalived-stop", ONE, 60.0) as run,
+        drill(demo, tmp_path / "elsewhere", "keepalived-stop", ONE) as other,
+    ):
+        await run.prepare()
+        aborting: list[asyncio.Future[Report]] = []
+
+        async def abort() -> Report:
+            words = TakeWords(way=Way.ABORT, node=ONE, operator="bea", host="laptop", named=run.id)
+            take_over = TakeOver(other._operate)
+            return await take_over.carry_out(await take_over.prepare(words), lambda _: None, lambda _: None)
+
+        def looked() -> None:
+            live = run.live()
+            if live is not None and live.seen.phase is Phase.HOLD and not aborting:
+                aborting.append(asyncio.ensure_future(abort()))
+
+        record = await run.carry_out(looked=looked)
+        theirs = await aborting[0]
+    assert (theirs.result, record.look_at) == (Result.DONE, ()), (theirs.text, record.text)
+    assert record.result is Verdict.ABORTED and code(record) == 4
+    whose = ("bea on laptop has aborted", "another console took over")  # where that was through before our heartbeat
+    assert any(words in record.text for words in whose) and record.text.endswith("everything was put back")
+
+
+async def test_a_record_that_cannot_be_kept_is_no_drill_that_was_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise DrillFileError("record.json cannot be written: No space left on device")
+
+    monkeypatch.setattr(Journal, "end", full)
+    async with DemoCluster("healthy") as demo, drill(demo, tmp_path, "revert-only", ONE) as run:
+        await run.prepare()
+        record = await run.carry_out()
+    assert run.record is record and record.result is not None
+    assert run.unkept is not None and "No space left" in run.unkept
 
 
 async def test_what_a_guard_refuses_is_recorded_and_touches_nothing(tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ class FakeDesk:
         self.world.call("note" if note else "forget note", write)
         return StepAnswer(outcome=StepOutcome.DONE, state=self.world.state(self.name))
 
-    async def revert_now(self, slot: Slot, patience_s: float) -> None:
+    async def revert_now(self, operation: str, slot: Slot, patience_s: float) -> None:
         self.world.call("revert now", lambda: self.world.revert(slot))
 
     async def ask(self, spec: CommandSpec, data: str = "", *, interface: str = "lo", patience_s: float = 0.0) -> Output:
@@ -413,6 +413,59 @@ async def test_a_stop_in_the_hold_puts_back_and_a_second_one_changes_nothing() -
     report = await done(running)
     assert (report.result, world.reverted, world.changed) == (Result.REVERTED, 1, False)
     assert "stopped by the operator" in report.text
+
+
+@pytest.mark.parametrize("operator_first", [False, True])
+async def test_a_stop_condition_is_told_by_its_own_words_and_not_as_the_operators(operator_first: bool) -> None:
+    world = World()
+    holding = asyncio.Event()
+    run = executor(world, held(world, hold_s=30.0), observe=lambda t: holding.set() if t.step == "hold" else None)
+    running = asyncio.ensure_future(run.run())
+    await asyncio.wait_for(holding.wait(), 10.0)
+    if operator_first:
+        run.stop.set()
+    run.halt("stop condition: 192.0.2.1 has not served its clients for 9.0 s")
+    report = await done(running)
+    assert (report.result, world.reverted) == (Result.REVERTED, 1)
+    words = "stopped by the operator" if operator_first else "stop condition: 192.0.2.1 has not served"
+    assert any(s.step == "hold" and s.text.startswith(words) for s in report.steps)
+    assert report.text.startswith(f"put back: {words}")
+
+
+@pytest.mark.parametrize(
+    ("watched", "since_s", "trips"), [(True, 20.0, True), (True, 1.0, False), (False, 20.0, False)]
+)
+async def test_a_vip_that_does_not_serve_for_longer_than_predicted_ends_the_hold_at_once(
+    *, watched: bool, since_s: float, trips: bool
+) -> None:
+    world = World()
+    first = PICTURE.vips[0]
+    allowed = frozenset({first.address}) if watched else frozenset()
+    run = executor(world, held(world, hold_s=0.3 if not trips else 30.0, watched=allowed, outage_allowed_s=5.0))
+    eyes, held_on = FakeEyes(), run._step
+    broken: list[float] = []
+    assert first.client is not None
+    well = replace(first, client=replace(first.client, at=9e9))
+
+    def picture() -> ClusterPicture:
+        seen = replace(well, failed_since=broken[0]) if broken and world.changed else well
+        return replace(FakeEyes().picture(), vips=(seen, *PICTURE.vips[1:]))
+
+    def step(name: str, text: str) -> object:
+        if name == "hold":
+            broken.append(SystemClock().now() - since_s)
+        return held_on(name, text)
+
+    eyes.picture = picture  # type: ignore[method-assign]
+    run._eyes, run._step = eyes, step  # type: ignore[method-assign, assignment]
+    report = await done(run.run())
+    assert (world.reverted, world.changed) == (1, False)
+    if trips:
+        words = f"put back: stop condition: {first.address} has not served its clients for 2"
+        assert report.result is Result.REVERTED and report.text.startswith(words), report.text
+        assert "5.0 s at most were to be expected" in report.text
+    else:
+        assert report.result is Result.DONE, report.text
 
 
 async def test_a_stop_before_the_change_touches_nothing() -> None:

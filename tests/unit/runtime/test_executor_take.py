@@ -248,7 +248,7 @@ async def test_who_is_aborted_by_another_sees_it_put_back_and_ends_as_put_back()
     world.revert()
     world.locks.clear()
     report = await done(running)
-    assert (report.result, world.reverted) == (Result.REVERTED, 1)
+    assert (report.result, report.elsewhere, world.reverted) == (Result.REVERTED, True, 1)
     assert "carl on other has aborted op-1" in report.text
     assert "revert now" not in world.calls and f"release {ONE}" not in world.calls
 

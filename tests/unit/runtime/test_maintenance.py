@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +37,8 @@ class Console:
     confirms: tuple[str, ...] = (ONE, TWO)
     said: list[str] = field(default_factory=list)
     steps: list[Told] = field(default_factory=list)
+    asked: Callable[[], None] = lambda: None
+    """Called when a name is asked for."""
 
     @property
     def file(self) -> FlowFile:
@@ -45,6 +47,7 @@ class Console:
     def driver(self, flow: Flow) -> Driver:
         async def confirm(prepared: Prepared) -> bool:
             self.said.append(prepared.plan.question)
+            self.asked()
             return prepared.words.node in self.confirms
 
         talk = Talk(say=self.said.append, wait=lambda _: None, step=self.steps.append, confirm=confirm)
@@ -128,3 +131,12 @@ async def test_a_name_that_is_not_confirmed_touches_nothing(tmp_path: Path) -> N
         kept = desk.file.load()
         assert kept is not None and kept.stage is Stage.DRAIN
         assert not desk.steps
+
+
+async def test_left_at_the_question_it_is_left_and_not_refused_by_its_name(tmp_path: Path) -> None:
+    async with DemoCluster("drainable") as demo, console(demo, tmp_path) as desk:
+        desk.confirms = ()
+        driver = desk.driver(desk.begin(ONE))
+        desk.asked = driver.leave
+        assert await driver.run() == Ended(result="left", text=f"left where it stands: {ONE} was not touched")
+        assert desk.file.load() is not None and not desk.steps

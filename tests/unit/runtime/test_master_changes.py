@@ -78,6 +78,7 @@ def test_a_link_that_changed_a_service_that_started_and_haconsole_explain_it() -
         line(104.0, fact=started),
         line(98.5, "Started squid.service - Squid Web Proxy Server.", "systemd"),
         line(104.0, "reverted: squid started", "haconsole"),
+        line(104.0, "Stopped squid.service - Squid Web Proxy Server.", "systemd"),
     ):
         found = told(cause, master(100.0))
         assert found is not None and [c.explained for c in found] == [True], cause

@@ -37,6 +37,7 @@ EXPECTED: Final[dict[str, str]] = {
     "healthy-debian-11-and-13": "(tracking-ignored) (keepalived-versions-differ)",
     "healthy-drainable": "",
     "healthy-unicast": "",
+    "healthy-virtual-macs": "",
     "ipv6-address-of-another-host": "*ipv6-address-duplicate",
     "keepalived-crashes": "*keepalived-flapping",
     "keepalived-killed-and-its-vip-left": "*keepalived-down vip-left-behind vip-held-by-several no-redundancy (rights-missing)",
@@ -49,6 +50,7 @@ EXPECTED: Final[dict[str, str]] = {
     "public-link-that-is-not-watched": "*link-down vip-not-serving tracking-ignored no-redundancy",
     "public-link-without-carrier": "*link-down instance-fault no-redundancy",
     "reload-of-a-broken-file": "*config-test-failed keepalived-down vip-left-behind no-redundancy",
+    "route-with-the-vip-as-source-left": "*source-route-left",
     "short-master-at-the-start": "*master-at-start",
     "squid-crashes": "*squid-flapping",
     "squid-disabled-at-boot": "*squid-not-enabled",
@@ -58,6 +60,7 @@ EXPECTED: Final[dict[str, str]] = {
     "ss-is-missing": "*reading-failed",
     "strict-path-filter": "*rp-filter-drops vip-not-serving",
     "two-links-in-one-network": "*arp-flux",
+    "virtual-mac-that-the-hypervisor-refuses": "*virtual-mac-unreached vip-not-serving",
     "vip-by-hand-on-both": "*daemon-kernel-disagree vip-held-by-several",
     "weight-too-small": "*squid-down vip-not-serving check-failing weight-does-not-move no-redundancy squid-check-failed squid-not-listening",
 }

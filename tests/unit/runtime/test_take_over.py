@@ -12,7 +12,7 @@ from haconsole.cluster.left import Console, Told
 from haconsole.io.clock import SystemClock
 from haconsole.model.operation import DrainNote, NodeOperation, OperationLock, Slot
 from haconsole.operations.job import Result
-from haconsole.operations.take_over import Way
+from haconsole.operations.take_over import Way, question
 from haconsole.runtime.operate import WordsError
 from haconsole.runtime.take_over import NothingError, TakeOver, TakeWords
 from tests.unit.cluster.builders import ONE, TWO, healthy
@@ -82,6 +82,17 @@ async def test_where_there_is_nothing_it_is_said_what_there_is(taking: TakeOver)
     with pytest.raises(WordsError, match="did not tell") as unread:
         await taking.prepare(words())
     assert not isinstance(unread.value, NothingError), "not known is not nothing"
+
+
+async def test_of_a_node_that_has_healed_itself_the_stale_lock_of_its_peer_is_what_is_found(taking: TakeOver) -> None:
+    taking.tells = [{ONE: FREE, TWO: peer(-3)}, {ONE: FREE, TWO: peer(3)}]  # type: ignore[attr-defined]
+    found = await taking.prepare(words())
+    assert (found.left.node, found.left.acted_on, found.plan.refused) == (TWO, ONE, ())
+    text = question(found.taking, found.plan)
+    assert f"squid-stop on {ONE} (squid-stop-1f); what is left of it on {TWO} is its lock" in text
+    assert "only its lock is left" in text and "systemctl start" not in text
+    with pytest.raises(NothingError):
+        await taking.prepare(words())
 
 
 async def test_who_was_quicker_while_the_question_was_read_is_not_taken_from(

@@ -83,6 +83,9 @@ class FakeRun:
         self.over, self.stopped, self.extended = asyncio.Event(), False, []
         self.begun = False
 
+    async def settled(self):
+        self.drills.settled.append(self.node)
+
     async def prepare(self):
         picture = self.drills.shown.picture
         interface = {"lan": "eth0", "public": "eth1"}.get(self.drill.interface)
@@ -149,7 +152,7 @@ class FakeDrills:
 
     def __init__(self, shown, *, hostile=False, past=(), **answers):
         self.shown, self.answers, self.hostile, self.past = shown, answers, hostile, tuple(past)
-        self.runs, self.carried, self.refusals = [], [], []
+        self.runs, self.carried, self.refusals, self.settled = [], [], [], []
         self.record, self.healthy = drill_sample.passed(), True
 
     async def shelf(self):

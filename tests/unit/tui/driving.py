@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from haconsole.tui.view.text import plain
 from haconsole.tui.widgets.lines import LinePane
 from haconsole.tui.widgets.toned import Bar
 from tests.unit.tui import scenes
+
+os.environ.pop("TMUX", None)  # the paste buffer of whoever runs the tests stays his own
 
 
 class Console(ConsoleApp):

@@ -32,12 +32,10 @@ def shows(app, *texts):
 @pytest.mark.parametrize("size", [SMALL, MIDDLE, LARGE])
 async def test_the_first_screen_has_the_answer_and_the_evidence(size):
     app = console(scenes.eth1_down())
-    async with driven(app, size):
+    said = ("2 warnings", "192.168.2.102", "FAULT", "proxy-serv02 cannot be a master", "Entering FAULT STATE")
+    async with driven(app, size) as pilot:
         assert isinstance(app.screen, ClusterScreen)
-        assert shows(
-            app, "2 warnings", "192.168.2.102", "FAULT", "proxy-serv02 cannot be a master", "Entering FAULT STATE"
-        )
-        assert shows(app, "14:02:31 CET", "anna@bastion", "1 Cluster", "q quit")
+        await until(pilot, lambda: shows(app, *said, "14:02:31 CET", "anna@bastion", "1 Cluster", "q quit"))
 
 
 async def test_news_is_on_the_screen_within_a_tick():
@@ -462,10 +460,18 @@ async def test_q_leaves_at_once_with_zero(key):
     assert app.return_value == 0
 
 
-async def test_read_only_is_in_the_header():
+@pytest.mark.parametrize("key", ["a", "M", "4"])
+async def test_read_only_is_in_the_header_and_the_help_and_the_answer_of_keys_that_act_elsewhere(key):
     app = console(scenes.healthy(), read_only=True)
-    async with driven(app):
+    async with driven(app, SMALL) as pilot:
         assert "READ-ONLY" in app.bar("head")
+        await press(pilot, "slash", key, "escape")
+        assert not app._notifications, "in a filter it is a letter"
+        await press(pilot, key)
+        told = "read-only: no action, drill or maintenance here"
+        await until(pilot, lambda: [x.message for x in app._notifications] == [told])
+        await press(pilot, "question_mark")
+        await until(pilot, lambda: shows(app, "READ-ONLY: no action (a), drill (4) or maintenance (M) exists here"))
 
 
 # --- hostile and large -----------------------------------------------------------------------------------
@@ -512,6 +518,15 @@ async def test_ten_thousand_interfaces_and_two_thousand_lines_can_be_walked():
         await until(pilot, lambda: isinstance(app.screen, PageScreen))
         await press(pilot, "escape", "5", "home", "end")
         assert app.is_running
+
+
+async def test_lines_that_come_faster_than_the_screen_scrolls_are_followed_too():
+    app = console(scenes.large(links=0, lines=3))
+    async with driven(app, LARGE) as pilot:
+        for lines in (40, 80, 120):  # what a node tells first comes in some batches
+            app.test_sources[0].become(scenes.large(links=0, lines=lines))
+            app.screen.tick(scenes.NOW)
+        await until(pilot, lambda: shows(app, "line 119 of"))
 
 
 async def test_who_scrolled_back_with_the_wheel_is_not_pulled_to_the_end():

@@ -194,6 +194,7 @@ async def test_a_row_of_drills_goes_on_only_as_long_as_each_leaves_the_cluster_h
         assert app.lines("log-0") == [], "the lines of the one before are none of this one's"
         asked.set()
         await until(pilot, lambda: len(drills.carried) == 2)
+        assert drills.settled == ["proxy-serv01"], "the VIPs had rested after the first before guards were asked"
         drills.healthy = False
         drills.carried[1].over.set()
         await until(pilot, lambda: shows(app, "not begun: public-link-down on proxy-serv01 did not leave all well"))

@@ -5,10 +5,13 @@ from dataclasses import replace
 import pytest
 
 from haconsole.tui.screens.closer import CloserScreen
+from haconsole.tui.screens.cluster import ClusterScreen
 from haconsole.tui.screens.config import ConfigScreen
 from haconsole.tui.screens.help import HelpScreen
 from haconsole.tui.screens.logs import LogsScreen
+from haconsole.tui.screens.pages import PageScreen
 from haconsole.tui.screens.triage import TriageScreen
+from haconsole.tui.view.text import Kind, Row, Target
 from tests.unit.tui import scenes
 from tests.unit.tui.driving import console, driven, press, until
 from tests.unit.tui.looking import FAILS, FakeLooker
@@ -67,6 +70,32 @@ async def test_from_a_finding_to_its_lines_in_the_log_and_back():
         assert "▸" in app.picture()
         await press(pilot, "escape")
         await until(pilot, lambda: isinstance(app.screen, TriageScreen))
+
+
+async def test_a_finding_on_a_whole_screen_leads_to_its_lines_and_to_the_closer_look_as_well():
+    app = looking(scenes.eth1_down())
+    async with driven(app, SMALL) as pilot:
+        await press(pilot, "3", "enter")
+        await until(pilot, lambda: isinstance(app.screen, PageScreen) and "l log  c closer" in app.picture())
+        await press(pilot, "c")
+        await until(pilot, lambda: isinstance(app.screen, CloserScreen) and app.screen.finding is not None)
+        await press(pilot, "escape", "l")
+        await until(pilot, lambda: isinstance(app.screen, LogsScreen) and "▸" in app.picture())
+        depth = len(app.screen_stack)
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(app.screen, TriageScreen))
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(app.screen, ClusterScreen))
+        assert len(app.screen_stack) == depth, "no page is left under them"
+
+
+async def test_other_pages_have_no_such_keys():
+    app = looking()
+    async with driven(app) as pilot:
+        app.open(Row("node", (), target=Target(Kind.NODE, "proxy-serv01")))
+        await until(pilot, lambda: isinstance(app.screen, PageScreen) and "─ Node" in app.picture())
+        await press(pilot, "l", "c")
+        assert isinstance(app.screen, PageScreen) and "closer" not in app.picture().splitlines()[-1]
 
 
 # --- logs ------------------------------------------------------------------------------

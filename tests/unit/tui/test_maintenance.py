@@ -246,10 +246,11 @@ async def test_where_nothing_may_be_changed_there_is_no_maintenance_at_all():
         async with driven(one, SMALL) as pilot:
             await press(pilot, "M")
             assert isinstance(one.screen, ClusterScreen)
-            assert "aintenance" not in one.picture()
+            told = "maintenance here"  # why the key does nothing: read-only
+            assert "aintenance" not in one.picture().replace(told, "")
             assert not any("aintenance" in c.title for c in ConsoleCommands(one.screen)._commands())
             await press(pilot, "question_mark")
-            assert "aintenance" not in one.picture()
+            assert "aintenance" not in one.picture().replace(told, "").replace("maintenance (M) exists here", "")
 
 
 async def test_a_drain_that_its_node_ends_is_extended_by_a_key_that_is_shown_and_one_without_end_has_none():

@@ -43,6 +43,19 @@ async def test_it_is_offered_above_all_actions_with_whose_it_is_and_the_time_lef
         assert "proxy-serv01 heals itself in 41 s, by its own timer" in text
 
 
+async def test_the_lock_that_stays_on_the_peer_of_a_node_that_healed_itself_is_ended_from_either():
+    app, operations = offering(left_behind(lock=None, saved=None, revert=None, deadlines_uptime_s=()))
+    async with driven(app, SMALL) as pilot:
+        await question(pilot, app, ABORT)
+        text = " ".join(" ".join(app.lines("confirm")).split())
+        assert f"squid-stop on {scenes.ONE} ({OPERATION}); what is left of it on {scenes.TWO} is its lock" in text
+        assert "only its lock is left" in text and "systemctl start" not in text.partition("Every step")[0]
+        assert app.screen.phrase == scenes.TWO
+        await press(pilot, *scenes.TWO, "enter")
+        await until(pilot, lambda: bool(operations.carried))
+        assert operations.carried[0].taking.left.node == scenes.TWO
+
+
 async def test_of_a_node_that_tells_nothing_nothing_is_offered():
     app, _ = offering(whole())
     async with driven(app, SMALL) as pilot:
@@ -56,7 +69,7 @@ async def test_the_node_s_name_takes_over_from_a_dead_console_and_e_n_and_x_are_
         await question(pilot, app, TAKE)
         text = " ".join(" ".join(app.lines("confirm")).split())
         assert f"squid-stop on proxy-serv01 ({OPERATION})" in text
-        assert "begun by bea on other" in text and "since 2025-11-24T13:01:10.000Z" in text
+        assert "begun by bea on other" in text and "since 14:01:10, by the clock of its console" in text
         assert "proxy-serv01$ systemctl start --no-block haconsole-revert-a.service" in text
         assert "192.168.2.101 stays on proxy-serv01" in text
         assert "NOT checked – what was so before it began" in text
@@ -175,11 +188,11 @@ def test_whatever_a_node_tells_it_is_offered_and_asked_about_without_failing(
     shown = left_behind(**told) if lock is None else left_behind(**told, lock=lock)
     picture = shown.picture
     offers = left_offers(picture, scenes.ONE)
-    rows = [*left_rows(offers, width), *(r for o in offers for r in left_details(o, picture, width))]
+    rows = [*left_rows(offers, width), *(r for o in offers for r in left_details(o, picture, width, scenes.TIMES))]
     for way in Way:
         left = left_on(told_in(picture), [n.name for n in picture.nodes], scenes.ONE, picture.at)
         if left is not None:
             taking = Taking(left=left, way=way, seconds=60)
-            rows += left_confirm_rows(taking, plan_of(picture, taking), width)
+            rows += left_confirm_rows(taking, plan_of(picture, taking), width, scenes.TIMES, picture.at)
             assert "\x1b" not in take_over.question(taking, plan_of(picture, taking))
     assert all(width_of(r.line) <= width for r in rows)

@@ -7,6 +7,9 @@ import pytest
 
 from haconsole.cluster.forecast_times import Span
 from haconsole.model.events import ClientProbed, ClientResult
+from haconsole.operations.job import Result
+from haconsole.runtime.executor import Report
+from haconsole.tui.acting import Acting
 from haconsole.tui.view.action_differences import differences
 from haconsole.tui.view.action_losses import Losses, told
 from haconsole.tui.view.action_running import left_word, lost_line
@@ -54,6 +57,25 @@ def test_without_a_good_answer_before_it_is_not_known_for_how_long():
     loss = seen(Losses(START), (101, False))
     assert loss.lost_until(110) is None
     assert "not known" in plain(lost_line(loss, 110))
+
+
+def test_it_fails_from_the_first_bad_answer_to_the_next_good_one():
+    losses = Losses(START)
+    told = []
+    for answer in ((99, True), (101, False), (103, None), (105, True)):
+        seen(losses, answer)
+        told.append(losses.failing)
+    assert told == [False, True, True, False]
+
+
+def test_an_action_makes_the_header_red_while_its_clients_fail_and_no_longer_than_it_runs():
+    acting = Acting("proxy", None, SimpleNamespace(), lambda: START)
+    vip = scenes.healthy().picture.vips[0]
+    failed = ClientProbed(vip=vip.address, at=101, result=ClientResult(ok=False, checked="http"))
+    acting.look(SimpleNamespace(vips=(replace(vip, client=failed),)))
+    assert acting.unserved
+    acting.report = Report(result=Result.DONE, text="done")
+    assert not acting.unserved
 
 
 def test_no_answer_is_no_answer():

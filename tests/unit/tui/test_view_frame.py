@@ -55,7 +55,7 @@ def test_read_only_is_said_loudly():
 def test_no_header_is_green_while_what_is_under_way_measures_clients_failing():
     well = verdict_line(scenes.healthy())
     text = plain(header("proxy", well, standing(unserved=True), 100))
-    assert "✖ drill: clients not served" in text and "all well" not in text
+    assert "✖ clients not served" in text and "all well" not in text
     assert "all well" in plain(header("proxy", well, standing(), 100))
     assert "2 warnings" in head(100, unserved=True), "what is bad already stays"
 

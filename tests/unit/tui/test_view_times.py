@@ -4,6 +4,7 @@ from datetime import UTC
 
 import pytest
 
+from haconsole.cli.times import local
 from haconsole.model.state import ClockOffset
 from haconsole.tui.view import times
 from haconsole.tui.view.times import Times
@@ -71,3 +72,13 @@ def test_what_is_copied_has_the_whole_time():
 @pytest.mark.parametrize("nonsense", [-1e300, 1e300, 1e18, -1e12])
 def test_a_time_that_a_node_made_up_does_not_end_the_console(nonsense):
     assert len(scenes.TIMES.stamp(nonsense, scenes.NOW)) == 12
+
+
+@pytest.mark.parametrize(("written", "reads"), [
+    ("2025-11-24T13:01:10.000Z", "14:01:10"), ("2025-11-23T14:00:00+02:00", "Nov 23 13:00"),
+    ("2025-11-24T13:01:10", "2025-11-24T13:01:10"), ("yesterday", "yesterday"), ("", ""),
+    ("0001-01-01T00:00:00+14:00", "0001-01-01T00:00:00+14:00"),
+])  # fmt: skip
+def test_what_somebody_wrote_reads_as_every_time_here_and_what_is_no_time_as_it_stands(written, reads):
+    assert scenes.TIMES.told(written, scenes.NOW) == reads
+    assert (local(written) == written) is (reads == written)

@@ -120,6 +120,30 @@ def test_weights_that_are_large_enough_are_well() -> None:
     assert [f.id for f in findings(up, other)] == ["state-against-priority"]
 
 
+@pytest.mark.parametrize(
+    ("interval", "timeout", "fall", "remedy"),
+    [
+        (2, 2, 40, "fall 2"),
+        (40, None, 2, "interval 2"),
+        (90, None, None, "interval 2"),
+        (40, 40, 2, "interval 2; timeout 2 (each on a line of its own)"),
+        (40, None, 30, "interval 2; fall 2 (each on a line of its own)"),
+    ],
+)
+def test_a_slow_check_is_told_the_line_that_makes_it_quick(
+    interval: int, timeout: int | None, fall: int | None, remedy: str
+) -> None:
+    lines = {"interval": interval, "timeout": timeout, "fall": fall}
+    block = "".join(f"  {k} {v}\n" for k, v in lines.items() if v is not None)
+    slow = changed(A, ("  interval 2\n  timeout 2\n  fall 2\n", block))
+    (found,) = [f for f in findings(slow) if f.id == "check-slow"]
+    assert (found.remedy or "").partition(": ")[2] == remedy
+    lines |= {k: int(v) for k, v in (r.split() for r in remedy.partition(" (")[0].split("; "))}
+    block = "".join(f"  {k} {v}\n" for k, v in lines.items() if v is not None)
+    mended = changed(A, ("  interval 2\n  timeout 2\n  fall 2\n", block))
+    assert "check-slow" not in {f.id for f in findings(mended)}, "what was told mends it"
+
+
 def test_the_ninth_character_of_a_password_does_not_count_and_no_password_is_told() -> None:
     longer = changed(B, ("auth_pass s3cret", "auth_pass s3cret12345"))
     other = changed(A, ("auth_pass s3cret", "auth_pass s3cret12zzz"))

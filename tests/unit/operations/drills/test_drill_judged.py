@@ -9,7 +9,7 @@ import pytest
 
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.capture import Heard
-from haconsole.model.drill import Claim, DrillRecord, Phase, Request, Verdict
+from haconsole.model.drill import Claim, DrillRecord, Hypothesis, Phase, Request, Verdict
 from haconsole.model.events import Event, KernelEvent, LinkPhase, LogHeard
 from haconsole.model.events import Phase as Connection
 from haconsole.model.packets import Announcement
@@ -32,6 +32,7 @@ from haconsole.operations.drills.phases import phases
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.verdict import Ended, verdict
 from haconsole.operations.job import Result
+from haconsole.report.drill_measured import how_measured, missing, not_measured
 from haconsole.report.drill_words import compared
 from tests.unit.cluster.builders import (
     BACKUP,
@@ -420,6 +421,17 @@ def test_where_this_machine_was_too_busy_to_measure_the_verdict_says_so_and_blam
     assert why.startswith("nothing was other than expected, but what clients of 192.168.2.101 lost was not measured")
     assert "for 1.22 s no request was begun, or none could be judged" in why
     assert "this machine was busy while it measured: 110 of 2310 requests could not be judged" in why
+    record = DrillRecord(
+        id="run", cluster="proxy", drill="public-link-down", node=ONE, operator="anna@desk", ticket=None, started=T0,
+        ended=T0 + 22.0, result=result, predicted=stage.expected.predicted, measured=figures.measured(stage.case()),
+        hypothesis=Hypothesis(during=judge.during(stage.case()), after=judge.failback(stage.case())), injected=T0 + 10.0,
+    )  # fmt: skip
+    (lacking,) = missing(record)
+    assert (lacking.vip, lacking.figure) == (str(V1), "client outage")
+    assert lacking.why.startswith("for 1.22 s no request was begun, or none could be judged")
+    assert not_measured(record, wire=True)[0] == f"The client outage of {V1} was not measured: {lacking.why}."
+    told = " ".join(how_measured(record, wire=True))
+    assert "110 could not be judged" in told and "10 were not begun in time" in told
     assert figures.Clients(begun=2310).busy is None, "a quiet machine has nothing to say"
     assert "busy" not in whole((10.0, 12.5)).ends()[1]
 
@@ -465,6 +477,10 @@ def test_how_it_was_ended_decides_the_verdict() -> None:
     aborted = Ended(result=Result.REVERTED, text="put back: stopped by the operator", by_operator=True)
     assert verdict(aborted, (), stage.expected, figures.measured(stage.case())) == (
         Verdict.ABORTED, "stopped by the operator; everything was put back",
+    )  # fmt: skip
+    elsewhere = Ended(result=Result.REVERTED, text="put back: bea on laptop has aborted drill-1", elsewhere=True)
+    assert verdict(elsewhere, (), stage.expected, figures.measured(stage.case())) == (
+        Verdict.ABORTED, "bea on laptop has aborted drill-1; everything was put back",
     )  # fmt: skip
     assert stage.ends(Result.REVERTED, tripped="x", held=True)[0] is Verdict.ABORTED
     result, why = stage.ends(Result.REVERTED, tripped="x", causes=("two-masters: both",))
