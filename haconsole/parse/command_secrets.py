@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cached_property
 from typing import Final
 
 from haconsole.model.keepalived_conf import SECRET
@@ -38,6 +39,17 @@ _HEADER: Final = r"((?:=\\{0,4}\"[^\"\0]*+\"?|[^\"'\0])++)"
 """A header's value to the quote around it; those within are `name="value"`."""
 
 
+class _Later:
+    """A pattern, compiled when it is first looked for: most starts look for few of them."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self._pattern)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Mask:
     """(what stays, what is hidden) in `pattern`, where the text has one of `needs` in small letters.
@@ -46,86 +58,84 @@ class _Mask:
     overlap: a node cannot make them slow."""
 
     needs: tuple[str, ...]
-    pattern: re.Pattern[str]
+    pattern: _Later
     only: str = ""
 
 
 _MASKS: Final = (
     _Mask(  # keepalived's own sentence on one that is too long has no password
         needs=("auth_pass",),
-        pattern=re.compile(
+        pattern=_Later(
             rf"(?i)(auth_pass(?![a-z_]){_END}{_B}*+[:=]?+{_B}*+)"
             rf"(?!to{_B}[0-9]{{1,3}}{_B}characters[ .']{{0,4}}$)([^\0\n]++)"
         ),
     ),
     _Mask(
         needs=(":",),
-        pattern=re.compile(
+        pattern=_Later(
             rf"({_START}(?:-[A-Za-z]{{0,6}}?[uU]|--(?:proxy-)?user)(?:=|{_B}*+))(?!{_URL}|[ \t\0-]){_VALUE}"
         ),
         only=":",
     ),
     _Mask(
         needs=("pass", "secret", "token", "credential", "key", "bearer"),
-        pattern=re.compile(rf"(?i)({_START}--?[\w-]{{0,40}}(?:{_NAME}|bearer)(?:=|{_B}++)){_VALUE}"),
+        pattern=_Later(rf"(?i)({_START}--?[\w-]{{0,40}}(?:{_NAME}|bearer)(?:=|{_B}++)){_VALUE}"),
     ),
     _Mask(
         needs=("pass", "secret", "token", "credential", "key"),
-        pattern=re.compile(rf"(?i)({_NAME}(?:{_END}{_B}{{0,8}}:|=){_B}*+){_VALUE}"),
+        pattern=_Later(rf"(?i)({_NAME}(?:{_END}{_B}{{0,8}}:|=){_B}*+){_VALUE}"),
     ),
     _Mask(
         needs=("pwd", "_auth", "_key", "_pw"),
-        pattern=re.compile(
+        pattern=_Later(
             rf"((?:[A-Za-z]_(?:PWD|AUTH|KEY|PW|pwd|auth|pw)|(?<!\w)pwd)(?:=|{_END}{_B}{{0,8}}:{_B}*+)){_VALUE}"
         ),
     ),
-    _Mask(needs=("authori",), pattern=re.compile(rf"(?i)(\b(?:proxy-)?authori[sz]ation:{_B}*+){_HEADER}")),
+    _Mask(needs=("authori",), pattern=_Later(rf"(?i)(\b(?:proxy-)?authori[sz]ation:{_B}*+){_HEADER}")),
     _Mask(
         needs=("authori",),
-        pattern=re.compile(rf"(?i)(\bauthori[sz]ation\\{{0,4}}[\"']{_B}{{0,8}}:{_B}*+){_VALUE}"),
+        pattern=_Later(rf"(?i)(\bauthori[sz]ation\\{{0,4}}[\"']{_B}{{0,8}}:{_B}*+){_VALUE}"),
     ),
-    _Mask(needs=("cookie",), pattern=re.compile(rf"(?i)(\b(?:set-)?cookie:{_B}*+){_HEADER}")),
+    _Mask(needs=("cookie",), pattern=_Later(rf"(?i)(\b(?:set-)?cookie:{_B}*+){_HEADER}")),
     _Mask(
         needs=("x-",),
-        pattern=re.compile(
-            rf"(?i)((?<![\w-])x-[\w-]{{0,40}}?(?:auth|key|token|secret|pass)[\w-]{{0,40}}:{_B}*+){_HEADER}"
-        ),
+        pattern=_Later(rf"(?i)((?<![\w-])x-[\w-]{{0,40}}?(?:auth|key|token|secret|pass)[\w-]{{0,40}}:{_B}*+){_HEADER}"),
     ),
-    _Mask(needs=("login=",), pattern=re.compile(rf"(?i)((?<![\w-])login=){_VALUE}"), only=":"),
-    _Mask(needs=("cachemgr_passwd",), pattern=re.compile(rf"(?i)(\bcachemgr_passwd{_B}++){_VALUE}")),
-    _Mask(needs=("-b", "--cookie"), pattern=re.compile(rf"({_START}(?:-b|--cookie)(?:=|{_B}++)){_VALUE}"), only="="),
+    _Mask(needs=("login=",), pattern=_Later(rf"(?i)((?<![\w-])login=){_VALUE}"), only=":"),
+    _Mask(needs=("cachemgr_passwd",), pattern=_Later(rf"(?i)(\bcachemgr_passwd{_B}++){_VALUE}")),
+    _Mask(needs=("-b", "--cookie"), pattern=_Later(rf"({_START}(?:-b|--cookie)(?:=|{_B}++)){_VALUE}"), only="="),
     _Mask(
         needs=(":",),
-        pattern=re.compile(rf"({_START}(?:-[A-Za-z]{{0,6}}?E|--(?:proxy-)?cert)(?:=|{_B}*+)){_VALUE}"),
+        pattern=_Later(rf"({_START}(?:-[A-Za-z]{{0,6}}?E|--(?:proxy-)?cert)(?:=|{_B}*+)){_VALUE}"),
         only=":",
     ),
     _Mask(
         needs=("://",),
-        pattern=re.compile(r"((?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^/ \t\0\"']{1,400})(?=@)"),
+        pattern=_Later(r"((?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://)([^/ \t\0\"']{1,400})(?=@)"),
     ),
     _Mask(  # without a scheme: of a proxy, of a host
-        needs=("@",), pattern=re.compile(r"((?<![^ \t\0\"']))([^ \t\0:@/\"']{1,80}+:[^ \t\0/\"']{1,400})(?=@)")
+        needs=("@",), pattern=_Later(r"((?<![^ \t\0\"']))([^ \t\0:@/\"']{1,80}+:[^ \t\0/\"']{1,400})(?=@)")
     ),
     _Mask(
         needs=("?", "&"),
-        pattern=re.compile(r"(?i)([?&](?:[\w-]{0,30}[_-])?(?:key|auth|sig|signature|pw|pwd)=)([^ \t\0\"'&]+)"),
+        pattern=_Later(r"(?i)([?&](?:[\w-]{0,30}[_-])?(?:key|auth|sig|signature|pw|pwd)=)([^ \t\0\"'&]+)"),
     ),
     _Mask(
         needs=("api.telegram.org", "hooks.slack.com", "/api/webhooks/"),
-        pattern=re.compile(
+        pattern=_Later(
             r"(?i)(api\.telegram\.org/(?:file/)?bot|hooks\.slack\.com/[a-z]{1,20}/|/api/webhooks/)([^ \t\0\"'?]+)"
         ),
     ),
 )
 
 
-def _of(needs: str, programs: str, options: str, blank: str = rf"{_B}*+") -> tuple[str, re.Pattern[str], _Mask]:
+def _of(needs: str, programs: str, options: str, blank: str = rf"{_B}*+") -> tuple[str, _Later, _Mask]:
     """Options that hold a password for these programs, and a port or a path for others: (what the text has,
     the program, its option)."""
     return (
         needs,
-        re.compile(rf"(?<![\w-])(?:{programs})(?=[ \t\0])"),
-        _Mask(needs=(), pattern=re.compile(rf"({_START}-(?:{options}){blank}){_VALUE}")),
+        _Later(rf"(?<![\w-])(?:{programs})(?=[ \t\0])"),
+        _Mask(needs=(), pattern=_Later(rf"({_START}-(?:{options}){blank}){_VALUE}")),
     )
 
 
@@ -177,13 +187,13 @@ def _sub(mask: _Mask, text: str, told: Callable[[str], object]) -> str:
             told(found[2])
         return found[1] + SECRET
 
-    return mask.pattern.sub(instead, text)
+    return mask.pattern.compiled.sub(instead, text)
 
 
-def _of_program(program: re.Pattern[str], mask: _Mask, text: str, told: Callable[[str], object]) -> str:
+def _of_program(program: _Later, mask: _Mask, text: str, told: Callable[[str], object]) -> str:
     """Each program's words are looked at once, whatever stands among them."""
     made, at = [], 0
-    while found := program.search(text, at):
+    while found := program.compiled.search(text, at):
         words = _SEGMENT.match(text, found.end())
         end = words.end() if words is not None else found.end()
         made += [text[at : found.end()], _sub(mask, text[found.end() : end], told)]

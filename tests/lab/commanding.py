@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -251,24 +252,27 @@ def _now() -> float:
 
 
 class Kernels:
-    """`ip monitor address` of every node while it is watched: since when which node has which VIP."""
+    """`ip monitor address` of every node while it is watched: since when which node has which VIP; and `ip monitor
+    neigh` where clients are: since when they know the way to it."""
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
         self._lines: dict[str, list[str]] = {name: [] for name in lab.nodes}
+        self._neighbours: list[str] = []
         self._started: dict[str, set[str]] = {}
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[Kernels]:
         processes: list[subprocess.Popen[str]] = []
         readers: list[threading.Thread] = []
-        for name, node in self._lab.nodes.items():
+        watches = [(node.container.namespace, "address", self._lines[name]) for name, node in self._lab.nodes.items()]
+        for namespace, what, lines in (*watches, (self._lab.operator_namespace, "neigh", self._neighbours)):
             process = subprocess.Popen(
-                ["ip", "-n", node.container.namespace, "-o", "-ts", "monitor", "address"],
+                ["ip", "-n", namespace, "-o", "-ts", "monitor", what],
                 stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL,
             )  # fmt: skip
             assert process.stdout is not None
-            reader = threading.Thread(target=self._lines[name].extend, args=(process.stdout,), daemon=True)
+            reader = threading.Thread(target=lines.extend, args=(process.stdout,), daemon=True)
             reader.start()
             processes.append(process)
             readers.append(reader)
@@ -288,10 +292,20 @@ class Kernels:
         found = []
         for name, lines in self._lines.items():
             for line in lines:
-                stamp, _, rest = line.partition("] ")
-                if f" {vip}/" in rest and stamp.startswith("["):
-                    at = datetime.fromisoformat(stamp[1:]).timestamp()
+                at, rest = _stamped(line)
+                if f" {vip}/" in rest:
                     found.append((at, name, not rest.startswith("Deleted")))
+        return sorted(found)
+
+    def moved(self, vip: str) -> list[float]:
+        """When it went, when it came, and when clients learned the way to its new place: a hand-over's moments."""
+        found, known = [at for at, _, _ in self.changes(vip)], ""
+        for line in self._neighbours:
+            at, rest = _stamped(line)
+            way = re.match(rf"{re.escape(vip)} .*lladdr (\S+)", rest)
+            if way is not None and way[1] != known:
+                found.append(at)
+                known = way[1]
         return sorted(found)
 
     def longest_on_both(self) -> float:
@@ -307,6 +321,12 @@ class Kernels:
         return longest
 
 
+def _stamped(line: str) -> tuple[float, str]:
+    """A line of `ip -ts monitor`: (seconds since the epoch, the rest); one without a stamp says nothing."""
+    stamp, _, rest = line.partition("] ")
+    return (datetime.fromisoformat(stamp[1:]).timestamp(), rest) if stamp.startswith("[") else (0.0, "")
+
+
 # --- clients --------------------------------------------------------------------------------------
 
 
@@ -318,10 +338,10 @@ class Clients:
     failed: list[tuple[float, float, str]] = field(default_factory=list)
     """(begun, given up, why), seconds since the epoch."""
 
-    def lost(self, changes: list[tuple[float, str, bool]]) -> list[tuple[float, float, str]]:
-        """What failed, but requests that were under way when the VIP moved: a connection does not move with it."""
-        moments = [at for at, _, _ in changes]
-        return [f for f in self.failed if not any(f[0] <= at <= f[0] + UNDER_WAY_S for at in moments)]
+    def lost(self, moved: list[float]) -> list[tuple[float, float, str]]:
+        """What failed, but requests that were under way when the VIP moved: a connection does not move with it.
+        moved: as `Kernels.moved` tells it; what is sent to the old place until then is lost as well."""
+        return [f for f in self.failed if not any(f[0] <= at <= f[0] + UNDER_WAY_S for at in moved)]
 
 
 @contextlib.contextmanager

@@ -291,7 +291,7 @@ def test_by_the_track_file_a_drain_and_its_end_lose_no_request(healthy_lab: Lab,
             until(lambda: sum(c.sent for c in found.values()) >= 500, 30, "500 requests")
         moves = {vip: kernels.changes(vip) for vip in found}
         told = {vip: (c.sent, c.failed, moves[vip]) for vip, c in found.items()}
-        assert not [f for vip, c in found.items() for f in c.lost(moves[vip])], told
+        assert not [f for vip, c in found.items() for f in c.lost(kernels.moved(vip))], told
         # Of connections open at that very moment at most one a hand-over, and most often none.
         assert all(len(c.failed) <= len(moves[vip]) // 2 for vip, c in found.items()), told
         _log.info("requests: %s", told)
@@ -351,7 +351,7 @@ def test_both_nodes_are_rebooted_one_after_the_other_and_no_new_request_is_lost(
                 assert not [f for f in command.findings() if f[0].startswith(("drain", "operation"))]
         moves = {vip: kernels.changes(vip) for vip in found}
         told_of = {vip: (c.sent, c.failed, moves[vip]) for vip, c in found.items()}
-        assert not [f for vip, c in found.items() for f in c.lost(moves[vip])], told_of
+        assert not [f for vip, c in found.items() for f in c.lost(kernels.moved(vip))], told_of
         assert all(len(c.failed) <= len(moves[vip]) // 2 for vip, c in found.items()), told_of
         _log.info("requests: %s", told_of)
 

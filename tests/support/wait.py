@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
     """Return when `condition()` is true. Raises: AssertionError after `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
@@ -15,7 +15,7 @@ async def until(condition: Callable[[], object], seconds: float = 10.0, what: st
         await asyncio.sleep(0.005)
 
 
-def wait(condition: Callable[[], object], seconds: float = 10.0, what: str = "") -> None:
+def wait(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
     """The same for tests without an event loop."""
     end = time.monotonic() + seconds
     while not condition():

@@ -101,7 +101,7 @@ async def test_the_collector_tells_what_happens_at_once() -> None:
         )
         assert b"Netlink reports eth1 down" in b"".join(news)
         process.stdin.write_eof()
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), 30)
         assert process.exit_status == 0
         assert not demo.sim.nodes[ONE].kernel.listeners
         assert not demo.sim.nodes[ONE].journal.listeners
@@ -113,12 +113,12 @@ async def test_the_collector_ends_by_a_signal_and_by_silence(monkeypatch: pytest
         command = script.collector([read.KERNEL_MONITOR], NAMES, Rights.ROOT)
         process = await connection.create_process(command, encoding=None)
         process.terminate()
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), 30)
         assert process.exit_signal is not None
         assert process.exit_signal[0] == "TERM"
         process = await connection.create_process(command, encoding=None)
         process.stdin.write(b"\n.")
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(process.wait(), 30)
         assert process.exit_status == 0
 
 

@@ -122,7 +122,7 @@ async def test_a_cut_relay_holds_everything_back_and_loses_nothing() -> None:
     far_writer.close()
     assert await near_reader.read() == b""
     near_writer.close()
-    await asyncio.wait_for(relay.ended.wait(), 10)
+    await asyncio.wait_for(relay.ended.wait(), 30)
 
 
 async def test_an_aborted_relay_ends_both_sides() -> None:

@@ -84,7 +84,7 @@ async def holding(world: World, job: Job) -> tuple[Executor, asyncio.Future[Repo
 
     run = scene.executor(world, job, observe=told)
     running = asyncio.ensure_future(run.adopt())
-    await asyncio.wait_for(holds.wait(), 10.0)
+    await asyncio.wait_for(holds.wait(), 30.0)
     return run, running
 
 
@@ -182,7 +182,7 @@ async def test_who_is_taken_over_from_lets_go_and_touches_neither_node_nor_lock(
     job = ours(world) if way == "adopt" else held(world, hold_s=60.0)
     run = scene.executor(world, job, observe=told)
     running = asyncio.ensure_future(getattr(run, way)())
-    await asyncio.wait_for(holds.wait(), 10.0)
+    await asyncio.wait_for(holds.wait(), 30.0)
     world.owner = "carl"
     report = await done(running)
     assert report.result is Result.UNVERIFIED

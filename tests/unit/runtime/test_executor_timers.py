@@ -102,7 +102,7 @@ async def holding(world: World, *, step: str = "hold", **more: object) -> tuple[
 
     run = executor(world, held(world, **{"hold_s": 600.0, **more}), observe=told)
     running = asyncio.ensure_future(run.run())
-    await asyncio.wait_for(there.wait(), 10.0)
+    await asyncio.wait_for(there.wait(), 30.0)
     return run, running
 
 
@@ -182,7 +182,7 @@ async def test_who_asked_may_be_cancelled_and_the_deadline_is_moved_to_the_end_b
     desk = node(run)
     desk.disarm_began, desk.disarm_goes_on = asyncio.Event(), asyncio.Event()
     asked = asyncio.ensure_future(run.extend(120))
-    await asyncio.wait_for(desk.disarm_began.wait(), 10.0)
+    await asyncio.wait_for(desk.disarm_began.wait(), 30.0)
     asked.cancel()
     run.stop.set()
     with pytest.raises(asyncio.CancelledError):

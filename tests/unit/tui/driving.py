@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -61,13 +62,12 @@ async def driven(app: Console, size: tuple[int, int] = (120, 40)) -> AsyncIterat
         yield pilot
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object], times: int = 200) -> None:
-    """Let the console work until the condition holds. Raises: AssertionError when it never does."""
-    for _ in range(times):
-        if condition():
-            return
+async def until(pilot: Pilot[Any], condition: Callable[[], object], seconds: float = 30.0) -> None:
+    """Let the console work until the condition holds. Raises: AssertionError when it does not by then."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"never became true: {condition}"
         await pilot.pause(0.01)
-    raise AssertionError(f"never became true: {condition}")
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:

@@ -48,7 +48,7 @@ class Terminal:
         self.output = b""
         os.write(self.master, keys)
 
-    def read_until(self, wanted, seconds=20.0):
+    def read_until(self, wanted, seconds=45.0):
         """Read what is drawn until it has `wanted`."""
         end = time.monotonic() + seconds
         while wanted not in self.output:
@@ -60,7 +60,7 @@ class Terminal:
             with contextlib.suppress(OSError):
                 self.output += os.read(self.master, 65536)
 
-    def wait(self, seconds=20.0):
+    def wait(self, seconds=45.0):
         """Its exit code."""
         started = time.monotonic()
         while self.process.poll() is None:
