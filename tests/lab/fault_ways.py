@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from tests.lab.fault_making import VIP1, one
 from tests.lab.harness import ARTICLE, Lab, faults, keepalived_conf, until
+from tests.lab.harness.node import Node
 from tests.lab.harness.shell import command
 
 VIRTUAL_MAC = "00:00:5e:00:01:01"
+_CONF = "/proc/sys/net/ipv4/conf"
 
 
 @contextlib.contextmanager
@@ -22,10 +24,22 @@ def virtual_macs(lab: Lab) -> Iterator[None]:
                 text = text.replace(f" dev eth0 label {vip.label}", "")
             text = text.replace("  interface eth0\n", "  interface eth0\n  use_vmac\n")
             assert text.count("use_vmac") == len(ARTICLE.vips)
+            stack.enter_context(_settings_kept(node))
             stack.enter_context(faults.keepalived_configured(node, text))
         lab.wait_converged()
         yield
     lab.wait_converged()
+
+
+@contextlib.contextmanager
+def _settings_kept(node: Node) -> Iterator[None]:
+    """keepalived sets arp_ignore and more of the link for a virtual MAC address, and leaves them so."""
+    before = node.sh(f"cd {_CONF}; grep . */arp_ignore */arp_filter */rp_filter").splitlines()
+    try:
+        yield
+    finally:
+        back = (line.partition(":") for line in before)
+        node.sh(f"cd {_CONF}; " + "; ".join(f"[ ! -e {f} ] || echo {value} > {f}" for f, _, value in back))
 
 
 @contextlib.contextmanager
