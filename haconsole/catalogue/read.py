@@ -90,9 +90,12 @@ HOST = CommandSpec(
             "s=$({ ip -4 -o rule && ip -4 -o route show table all && echo whole; } | head -c 200000); "
             'case $s in *whole) echo sources; printf "%s\\n" "$s" | grep -E "lookup| table .* src " | '
             'grep -v " table local " | head -c 16000;; esac; '
-            "v=$({ ip -s -o link show type macvlan && echo whole; } | head -c 200000); "
-            'case $v in *whole) echo virtual; printf "%s\\n" "$v" | grep "link/ether 00:00:5e:00:0[12]:" | '
-            "head -c 16000;; esac; echo disks; "
+            "v=; n=0; for f in /sys/class/net/*/address; do n=$((n+1)); [ $n -le 1000 ] || { v=y; break; }; a=; "
+            'read -r a <"$f"; case $a in 00:00:5e:00:0[12]:*) v=y; break;; esac; done; '
+            "if [ -z $v ] && [ -r /sys/class/net/lo/address ]; then v=whole; else "
+            "v=$({ ip -s -o link show type macvlan && echo whole; } | head -c 200000); fi; "
+            'case $v in whole) echo virtual;; *whole) echo virtual; printf "%s\\n" "$v" | '
+            'grep "link/ether 00:00:5e:00:0[12]:" | head -c 16000;; esac; echo disks; '
             f"stat -f -c '{HOST_FORMAT}' -- \"$@\"; echo connections; "
             "cd /proc/sys/net/netfilter && cat nf_conntrack_count nf_conntrack_max; "
             "cd /proc/sys/net/ipv4/conf && { n=0; echo paths; for f in */rp_filter */arp_ignore */arp_filter; do "
