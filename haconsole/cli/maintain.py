@@ -283,7 +283,7 @@ def _hearing(driver: Driver, asker: _Asker) -> Iterator[None]:
         driver.leave()
 
     def stay() -> None:
-        asker.say(f"{asker.below}not stopped: the nodes have to be watched. Ctrl-C leaves; the same command goes on")
+        asker.say(f"{asker.below}not stopped: the nodes have to be watched. Ctrl-C leaves; --resume goes on later")
 
     for each in signals:
         loop.add_signal_handler(each, leave)

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from enum import Enum
+from typing import Final
 
 from haconsole.catalogue.command import CommandSpec
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import DrainNote
 from haconsole.model.record import dataclass
 from haconsole.model.spec import IpAddress
+
+BY_OPERATOR: Final = "stopped by the operator"
+"""Why a change was put back before its time, where somebody wished it."""
 
 
 class Ending(Enum):

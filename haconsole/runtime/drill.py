@@ -22,8 +22,8 @@ from haconsole.operations.drills import figures, judge, steady
 from haconsole.operations.drills.expect import Expected, expected
 from haconsole.operations.drills.seen import Seen
 from haconsole.operations.drills.story import Begun
-from haconsole.operations.drills.verdict import BY_OPERATOR, Ended
-from haconsole.operations.job import Job, Result
+from haconsole.operations.drills.verdict import Ended
+from haconsole.operations.job import BY_OPERATOR, Job, Result
 from haconsole.runtime import drill_shape
 from haconsole.runtime.drill_book import Book
 from haconsole.runtime.drill_live import Live, Wish
@@ -234,7 +234,7 @@ class DrillRun:
             words = "; ".join(f"{c.text}: {c.evidence}" for c in wrong)
             return Report(result=Result.REFUSED, text=f"nothing was touched: no steady state: {words}")
         if self._asked_to_stop:
-            return Report(result=Result.REFUSED, text="nothing was touched: stopped by the operator")
+            return Report(result=Result.REFUSED, text=f"nothing was touched: {BY_OPERATOR}")
         self._was = drill_shape.home(steady.steady(picture), self._ready()[1])
         self._nodes = {n.name: NodeEvidence(addresses_before=steady.addresses(n)) for n in picture.nodes}
         self._findings = drill_shape.found_by(self._monitor.snapshot(self._clock.now()))
@@ -275,9 +275,6 @@ class DrillRun:
         watch, book = self._watch, self._book
         if watch is None or book is None:
             return
-        if self._tripped is not None and not self._asked_to_stop and told.text == BY_OPERATOR:
-            # The executor knows only that it was asked to stop.
-            told = replace(told, text=f"stop condition: {self._tripped}")
         watch.seen.told(told, self._clock.now())
         if told.ok is False and told.step in {"verify", "priority", "hold"}:
             self._note_causes()

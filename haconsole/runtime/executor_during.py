@@ -10,7 +10,7 @@ from haconsole.catalogue import change
 from haconsole.cluster.picture import ClusterPicture
 from haconsole.model.operation import StepOutcome
 from haconsole.model.problems import ProblemError
-from haconsole.operations.job import Check, Ending, Job
+from haconsole.operations.job import BY_OPERATOR, Check, Ending, Job
 from haconsole.runtime.executor_base import FIRST_S
 from haconsole.runtime.executor_before import Before
 from haconsole.runtime.executor_told import EndedElsewhereError, PutBackError, RefusedError
@@ -55,7 +55,7 @@ class During(Before):
                 if not old and all(held for _, held in judged):
                     break
                 if stoppable and self.stop.is_set():
-                    raise PutBackError(self._halted or "stopped by the operator")
+                    raise PutBackError(self._halted or BY_OPERATOR)
                 if self._gone.is_set() and (stoppable or self._successor is not None):
                     raise self._no_longer_ours()
                 if self._clock.now() > until:
@@ -73,7 +73,7 @@ class During(Before):
         with self._step("hold", f"hold for {job.hold_s:.0f} s") as step:
             while (left := self._hold_left(began)) > 0 and not self.hold_over.is_set():
                 if self.stop.is_set():
-                    raise PutBackError(self._halted or "stopped by the operator")
+                    raise PutBackError(self._halted or BY_OPERATOR)
                 if self._gone.is_set():
                     raise self._no_longer_ours()
                 if self._healed.is_set() and job.ending is not Ending.LAPSE:

@@ -87,14 +87,15 @@ def _heard(node: str, at: float, program: str, text: str, meaning: LogFact | Non
     why = explained.told_by(program, text, meaning)
     if why is not None:
         yield Heard(node=node, at=at, why=why)
-    elif program == "keepalived" and _mastered(meaning) is not None:
-        yield Heard(node=node, at=at, why=None, instance=_mastered(meaning) or "")
+    elif program == "keepalived" and (instance := _mastered(meaning)) is not None:
+        yield Heard(node=node, at=at, why=None, instance=instance)
 
 
 def _mastered(meaning: LogFact | None) -> str | None:
-    """The instance that became master."""
-    told = meaning is not None and meaning.kind is LogFactKind.STATE and meaning.state is VrrpState.MASTER
-    return meaning.instance if meaning is not None and told else None
+    """The instance that became master; None: the line tells of none."""
+    if meaning is None or meaning.kind is not LogFactKind.STATE or meaning.state is not VrrpState.MASTER:
+        return None
+    return meaning.instance
 
 
 def _quiet(picture: ClusterPicture, now: float) -> bool:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from haconsole.model.drill import Claim, Measured, Verdict
 from haconsole.model.record import dataclass
 from haconsole.operations.drills.expect import Expected
-from haconsole.operations.job import Result
-
-BY_OPERATOR: Final = "stopped by the operator"
+from haconsole.operations.job import BY_OPERATOR, Result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
